@@ -21,8 +21,8 @@ const maxCodeLen = 128
 //     code, byte for byte as it came.
 //  4. What is left cannot be shown safely. Bytes that are not UTF-8 and
 //     characters that are not printable, such as line breaks, escapes and
-//     marks that turn the direction of writing, become U+FFFD each, and the
-//     text is cut to 128 bytes at the border of a character.
+//     marks that turn the direction of writing, become U+FFFD each. What is
+//     longer than 128 bytes is cut to fewer and ends in an ellipsis.
 //
 // Parsing its own answer answers the same. Known codes, and what rule 3
 // keeps, are parsed without allocation. The result is safe for a terminal, a
@@ -121,18 +121,24 @@ func printable(s string) bool {
 	return true
 }
 
-// showable answers s with U+FFFD for whatever is not printable, cut to most
-// bytes at the border of a character.
+// showable answers s with U+FFFD for whatever is not printable. What is longer
+// than most bytes is cut at the border of a character and ends in an ellipsis,
+// so that the start of a long text never passes for a text of its own.
 func showable(s string, most int) string {
+	const ellipsis = "…"
 	var b strings.Builder
+	room := 0 // how much of b leaves room for an ellipsis
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
 			r = utf8.RuneError
 		}
 		if b.Len()+utf8.RuneLen(r) > most {
-			break
+			return b.String()[:room] + ellipsis
 		}
 		b.WriteRune(r)
+		if b.Len() <= most-len(ellipsis) {
+			room = b.Len()
+		}
 	}
 	return b.String()
 }
