@@ -24,24 +24,25 @@ func Resolve(actions ...Action) State {
 // as it was given, so that a log shows its number; of several, the largest
 // number. So the answer does not depend on the order of the actions.
 func MostRestrictive(actions ...Action) (most Action, ok bool) {
-	highest := -1
+	highest := 0
 	for _, a := range actions {
-		if r := rank(a); r > highest {
-			most, highest = a, r
-		}
+		highest = max(highest, rank(a))
 	}
-	return most, highest >= 0
+	return Action(highest & 0xff), highest != 0
 }
 
-// rank orders the actions. Known actions below Retire keep their number;
-// whatever is unknown lies above all of them.
+// rank orders the actions and carries the action in its low byte: known ones
+// below Retire, then whatever is unknown, then Retire. It is never 0. It adds
+// where a switch would read better, for the compiler makes that free of jumps,
+// which the mix of a fleet's actions would mispredict.
 func rank(a Action) int {
-	const unknown, removal = 1 << 8, 2 << 8
-	switch {
-	case a == ActionRetire:
-		return removal
-	case a == ActionUnspecified, a > ActionRetire:
-		return unknown + int(a)
+	const known, unknown, removal = 1 << 8, 2 << 8, 3 << 8
+	r := known
+	if a-ActionSendAlert > ActionRetire-ActionSendAlert { // wraps around for ActionUnspecified
+		r = unknown
 	}
-	return int(a)
+	if a == ActionRetire {
+		r = removal
+	}
+	return r + int(a)
 }

@@ -2,6 +2,7 @@ package compliance_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/mdmkit/devicestatus/compliance"
@@ -187,11 +188,28 @@ func BenchmarkResolve(b *testing.B) {
 		{compliance.ActionRetire, compliance.ActionQuarantine, compliance.ActionBlockAppConnect, compliance.ActionBlockEmail, compliance.ActionSendAlert},
 		{compliance.ActionBlockEmail, compliance.ActionUnspecified, compliance.ActionRetire, 200, compliance.ActionSendAlert},
 	} {
-		b.Run(fmt.Sprint(len(actions), "actions/", actions[0], "first"), func(b *testing.B) {
+		b.Run(fmt.Sprint(len(actions), "actions/", actions[0], "-first"), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				compliance.Resolve(actions...)
 			}
 		})
 	}
+
+	// Other actions each time, so that no branch is learnt by heart.
+	b.Run("5actions/mixed", func(b *testing.B) {
+		random := rand.New(rand.NewPCG(1, 2))
+		actions := make([]compliance.Action, 1<<12)
+		for i := range actions {
+			actions[i] = compliance.Action(random.IntN(7))
+		}
+		b.ReportAllocs()
+		at := 0
+		for b.Loop() {
+			compliance.Resolve(actions[at : at+5]...)
+			if at += 5; at+5 > len(actions) {
+				at = 0
+			}
+		}
+	})
 }
