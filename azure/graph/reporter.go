@@ -1,0 +1,156 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/internal/prepare"
+	"github.com/mdmkit/devicestatus/azure/internal/wire"
+	"github.com/mdmkit/devicestatus/compliance"
+)
+
+// Channel is this channel's name in receipts.
+const Channel = "graph"
+
+// moduleVersion goes into the User-Agent, as the Azure SDK's clients do it.
+const moduleVersion = "v0.1.0"
+
+// mostAnswer bounds an answer, in bytes. A device with all its properties is a
+// few kilobytes, a full batch of them less than a hundred.
+const mostAnswer = 4 << 20
+
+// Reporter reports Windows devices to Microsoft Graph. Make one with New and
+// keep it: it holds tokens and connections. Safe for concurrent use.
+type Reporter struct {
+	tenants  *wire.Tenants
+	base     string // https://graph.microsoft.com/v1.0
+	retry    policy.RetryOptions
+	final    policy.RetryOptions // retry, with 404 as an answer
+	keep     bool
+	inFlight int
+}
+
+var (
+	_ azure.BatchReporter    = (*Reporter)(nil)
+	_ azure.Deleter          = (*Reporter)(nil)
+	_ azure.InventoryCarrier = (*Reporter)(nil)
+	_ azure.Verifier         = (*Reporter)(nil)
+)
+
+// New answers a Reporter that takes its tokens from cred, which is asked with
+// the tenant of each report in TokenRequestOptions.TenantID. Of azidentity's
+// credentials, one made with AdditionallyAllowedTenants serves other tenants
+// than its own; the msal package's serve all. o may be nil.
+func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
+	if cred == nil {
+		return nil, errors.New("graph: no credential")
+	}
+	var own Options
+	if o != nil {
+		own = *o
+	}
+	if own.BatchesInFlight == 0 {
+		own.BatchesInFlight = defaultBatchesInFlight
+	}
+	if own.MaxTenants == 0 {
+		own.MaxTenants = defaultMaxTenants
+	}
+	switch {
+	case own.BatchesInFlight < 0:
+		return nil, fmt.Errorf("graph: BatchesInFlight %d is negative", own.BatchesInFlight)
+	case own.MaxTenants < 0:
+		return nil, fmt.Errorf("graph: MaxTenants %d is negative", own.MaxTenants)
+	case own.APIVersion != "":
+		return nil, fmt.Errorf("graph: APIVersion %q: the version of Microsoft Graph cannot be chosen", own.APIVersion)
+	}
+	endpoint, audience, err := root(own.Cloud, own.InsecureAllowCredentialWithHTTP)
+	if err != nil {
+		return nil, err
+	}
+	own.Transport = wire.NewTransport(own.Transport, mostAnswer)
+	own.Retry.StatusCodes = retryCodes(own.Retry.StatusCodes)
+	final := own.Retry
+	final.StatusCodes = slices.DeleteFunc(slices.Clone(own.Retry.StatusCodes), func(code int) bool { return code == http.StatusNotFound })
+	return &Reporter{
+		tenants: wire.NewTenants(cred, wire.Options{
+			Module: "devicestatus/graph", Version: moduleVersion,
+			Scope: audience + "/.default", Client: own.ClientOptions, MostTenants: own.MaxTenants,
+		}),
+		base:  endpoint + "/v1.0",
+		retry: own.Retry, final: final,
+		keep: own.KeepObjects, inFlight: own.BatchesInFlight,
+	}, nil
+}
+
+// Report sends one report: see the package comment for what is sent, and
+// [azure.Reporter] for the contract.
+func (r *Reporter) Report(ctx context.Context, report azure.Report) (azure.Receipt, error) {
+	j := job{op: "graph: report"}
+	if err := j.accept(report, r.keep); err != nil {
+		return azure.Receipt{}, err
+	}
+	return r.settle(ctx, &j)
+}
+
+// DeleteObject takes the second step of a removal alone: see [azure.Deleter].
+// Options.KeepObjects does not concern it.
+func (r *Reporter) DeleteObject(ctx context.Context, report azure.Report) (azure.Receipt, error) {
+	j := job{op: "graph: delete"}
+	if err := j.accept(report, false); err != nil {
+		return azure.Receipt{}, err
+	}
+	if j.report.State != compliance.StateRemoved {
+		return azure.Receipt{}, &azure.Error{
+			Op: j.op, Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
+			Err: fmt.Errorf("State %v: only a removed device's object is deleted", j.report.State),
+		}
+	}
+	j.phase = phaseRead
+	return r.settle(ctx, &j)
+}
+
+// CarriedInventory implements [azure.InventoryCarrier]: the device name and
+// the version, on Windows.
+func (r *Reporter) CarriedInventory(p azure.Platform, i azure.Inventory) azure.Inventory {
+	if p != azure.PlatformWindows {
+		return azure.Inventory{}
+	}
+	i.Ownership = azure.OwnershipUnspecified
+	return prepare.Inventory(i)
+}
+
+// settle sends one job's requests, one after the other, until it is done.
+func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
+	for !j.done {
+		q := j.request()
+		id := j.clientRequestID()
+		answer, tries, failure := r.call(ctx, call{
+			tenant: j.report.TenantID, method: q.method, path: q.path, body: q.body,
+			priority: priority(j.report.Trigger), clientRequestID: id, final: q.final, op: j.op,
+		})
+		j.attempts += tries
+		if failure != nil {
+			j.broken(failure)
+			break
+		}
+		j.answered(answer, time.Now())
+	}
+	return j.result()
+}
+
+// priority is how dear a report is to Microsoft's load shedding: the weekly
+// report may be dropped first.
+func priority(t azure.Trigger) string {
+	if t == azure.TriggerRefresh {
+		return "low"
+	}
+	return "normal"
+}

@@ -1,0 +1,109 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/mdmkit/devicestatus/azure"
+)
+
+// ErrTooLong is what reading an answer ends in beyond its bound.
+var ErrTooLong = errors.New("the answer is longer than any this protocol knows")
+
+// CallFailure answers why a call has no answer. The text of err is not used:
+// transports print addresses, and a host's own may print anything. What is
+// known of it is told in words of this package.
+func CallFailure(ctx context.Context, op string, err error, c *Call) *azure.Error {
+	e := &azure.Error{
+		Op: op, Kind: azure.ErrUnavailable, Scope: azure.ScopeService, Outcome: azure.OutcomeUnknown,
+		ClientRequestID: c.ClientRequestID,
+	}
+	if c.Attempts() == 0 {
+		e.Outcome = azure.OutcomeNotSent
+	}
+	if ended := ctx.Err(); ended != nil {
+		e.Kind, e.Scope, e.Err = azure.ErrCanceled, azure.ScopeDevice, ended
+		return e
+	}
+	if refused, ok := errors.AsType[*tokenError](err); ok {
+		return tokenFailure(op, refused.err)
+	}
+	if errors.Is(err, ErrTooLong) {
+		e.Kind, e.Err = azure.ErrUnexpected, ErrTooLong
+		return e
+	}
+	e.Err = cause(err)
+	if !c.connected(err) {
+		e.Outcome = azure.OutcomeNotSent
+	}
+	return e
+}
+
+// connected reports whether the last attempt may have reached Microsoft, and
+// whether one before it may: a refused connection after a broken one leaves
+// the outcome unknown.
+func (c *Call) connected(err error) bool {
+	return c.Attempts() > 1 || !beforeSending(err)
+}
+
+// beforeSending reports whether err arose before a request could leave: the
+// name, the connection or the certificate failed.
+func beforeSending(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return true
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return true
+	}
+	return certificateFault(err)
+}
+
+func certificateFault(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[x509.CertificateInvalidError](err)
+	return ok
+}
+
+// cause answers what is known of a broken call, without its text.
+func cause(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return errors.New("no such host")
+		}
+		return errors.New("the host's name could not be resolved")
+	}
+	if certificateFault(err) {
+		return errors.New("the server's certificate is not trusted")
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	for _, known := range []error{io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, known) {
+			if known == io.EOF {
+				return errors.New("the connection was closed without an answer")
+			}
+			if known == context.DeadlineExceeded {
+				return errors.New("no answer within the time limit of one try")
+			}
+			return known
+		}
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return errors.New("no answer in time")
+	}
+	return errors.New("the connection broke")
+}

@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// gate lets one caller fetch a token while the others of the same tenant wait
+// for it, each no longer than its own context allows. The SDK's bearer policy
+// alone would make them wait without looking at their contexts, and after a
+// refusal let each of them ask again, one after the other.
+type gate struct {
+	mu     sync.Mutex
+	fresh  time.Time // a token is at hand until then
+	flight *flight
+}
+
+type flight struct {
+	done chan struct{}
+	err  error
+	own  bool // the error was the caller's own context
+}
+
+// enter runs authorize at once where a token is at hand, and else once for all
+// who wait.
+func (g *gate) enter(ctx context.Context, authorize func() error) error {
+	for {
+		g.mu.Lock()
+		if time.Now().Before(g.fresh) {
+			g.mu.Unlock()
+			return authorize()
+		}
+		f := g.flight
+		if f == nil {
+			return g.lead(ctx, authorize)
+		}
+		g.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.done:
+		}
+		if f.err == nil {
+			return authorize()
+		}
+		if !f.own {
+			return f.err
+		}
+	}
+}
+
+// lead runs authorize for everybody. It is called with mu held.
+func (g *gate) lead(ctx context.Context, authorize func() error) error {
+	f := &flight{done: make(chan struct{}), own: true}
+	g.flight = f
+	g.mu.Unlock()
+	// Deferred, so that a credential that panics leaves nobody waiting.
+	defer func() {
+		g.mu.Lock()
+		g.flight = nil
+		g.mu.Unlock()
+		close(f.done)
+	}()
+	f.err = authorize()
+	f.own = ctx.Err() != nil
+	return f.err
+}
+
+// have notes that a token is at hand until expiry.
+func (g *gate) have(expiry time.Time) {
+	g.mu.Lock()
+	g.fresh = expiry
+	g.mu.Unlock()
+}
+
+// lost notes that the token at hand was not accepted.
+func (g *gate) lost() { g.have(time.Time{}) }

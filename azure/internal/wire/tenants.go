@@ -1,0 +1,120 @@
+package wire
+
+import (
+	"container/list"
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// Options of the pipelines.
+type Options struct {
+	Module, Version string // for the User-Agent and tracing
+	Scope           string // what tokens are asked for
+	Client          azcore.ClientOptions
+	MostTenants     int
+}
+
+// Tenants holds one pipeline a tenant: the SDK's bearer policy caches one
+// token and does not look at the tenant. Safe for concurrent use.
+type Tenants struct {
+	cred  azcore.TokenCredential
+	o     Options
+	mu    sync.Mutex
+	byID  map[string]*list.Element
+	order *list.List // of *tenant, the one used last in front
+}
+
+type tenant struct {
+	id     string
+	client *azcore.Client
+}
+
+// NewTenants answers pipelines that take their tokens from cred. The transport
+// in o is used as it is: see NewTransport.
+func NewTenants(cred azcore.TokenCredential, o Options) *Tenants {
+	return &Tenants{cred: cred, o: o, byID: map[string]*list.Element{}, order: list.New()}
+}
+
+// Client answers the client of the tenant, a GUID in lower case. Beyond
+// MostTenants the one not used for longest is forgotten, with its token.
+func (t *Tenants) Client(id string) (*azcore.Client, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if found, ok := t.byID[id]; ok {
+		t.order.MoveToFront(found)
+		return found.Value.(*tenant).client, nil
+	}
+	client, err := t.dial(id)
+	if err != nil {
+		return nil, err
+	}
+	t.byID[id] = t.order.PushFront(&tenant{id: id, client: client})
+	if t.order.Len() > t.o.MostTenants {
+		oldest := t.order.Remove(t.order.Back()).(*tenant)
+		delete(t.byID, oldest.id)
+	}
+	return client, nil
+}
+
+// dial makes a tenant's pipeline. In the order in which a request passes:
+// the SDK's retry policy, then for each attempt exactRetryAfter, reauth, the
+// SDK's bearer policy, standardClaims, and the transport.
+func (t *Tenants) dial(id string) (*azcore.Client, error) {
+	g := &gate{}
+	ask := policy.TokenRequestOptions{Scopes: []string{t.o.Scope}, TenantID: id}
+	bearer := runtime.NewBearerTokenPolicy(&watched{t.cred, g}, ask.Scopes, &policy.BearerTokenOptions{
+		AuthorizationHandler: policy.AuthorizationHandler{
+			OnRequest: func(req *policy.Request, authorize func(policy.TokenRequestOptions) error) error {
+				return g.enter(req.Raw().Context(), func() error { return authorize(ask) })
+			},
+		},
+		InsecureAllowCredentialWithHTTP: t.o.Client.InsecureAllowCredentialWithHTTP,
+	})
+	again := &reauth{once: t.o.Client.Retry.MaxRetries < 0}
+	again.cred, _ = t.cred.(discarder)
+	client := t.o.Client
+	client.PerCallPolicies = slices.Clone(client.PerCallPolicies)
+	client.PerRetryPolicies = slices.Clone(client.PerRetryPolicies)
+	return azcore.NewClient(t.o.Module, t.o.Version, runtime.PipelineOptions{
+		AllowedHeaders: []string{
+			"client-request-id", "request-id", "Retry-After",
+			"x-ms-throttle-priority", "x-ms-throttle-scope", "x-ms-throttle-information",
+			"x-ms-throttle-limit-percentage", "x-ms-resource-unit",
+		},
+		PerRetry: []policy.Policy{exactRetryAfter{}, again, bearer, &rejected{g}, standardClaims{}},
+		Tracing:  runtime.TracingOptions{Namespace: "Microsoft.Graph"},
+	}, &client)
+}
+
+// watched is the host's credential. It marks its errors, and tells the gate
+// until when a token is at hand.
+type watched struct {
+	azcore.TokenCredential
+	gate *gate
+}
+
+func (w *watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := w.TokenCredential.GetToken(ctx, o)
+	if err != nil {
+		return token, &tokenError{err}
+	}
+	w.gate.have(token.ExpiresOn)
+	return token, nil
+}
+
+// rejected tells the gate when a token was not accepted.
+type rejected struct{ gate *gate }
+
+func (r *rejected) Do(req *policy.Request) (*http.Response, error) {
+	resp, err := req.Next()
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		r.gate.lost()
+	}
+	return resp, err
+}

@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// transport is the last step of every pipeline. It counts attempts, follows no
+// redirect, bounds every answer, and lets a 503 be followed by a new
+// connection.
+type transport struct {
+	policy.Transporter
+	most int64
+}
+
+// NewTransport wraps t, or a client of its own where t is nil, so that no
+// answer is longer than most bytes and no redirect is followed: a token must
+// not travel to where an answer points. Of an *http.Client a copy is taken and
+// its CheckRedirect replaced; any other transporter must not follow redirects
+// by itself.
+func NewTransport(t policy.Transporter, most int64) policy.Transporter {
+	switch client := t.(type) {
+	case nil:
+		t = newClient()
+	case *http.Client:
+		own := *client
+		own.CheckRedirect = stay
+		t = &own
+	}
+	return &transport{Transporter: t, most: most}
+}
+
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// newClient answers the client used where the host brings none: the standard
+// library's transport, with more idle connections to the one host there is, a
+// bound on how long an answer may take to begin, and pings that find out dead
+// connections.
+func newClient() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 16
+	t.ResponseHeaderTimeout = 100 * time.Second
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}
+	return &http.Client{Transport: t, CheckRedirect: stay}
+}
+
+func (t *transport) Do(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err // so that what did not leave is not counted
+	}
+	attempt(req.Context())
+	resp, err := t.Transporter.Do(req)
+	if err != nil || resp == nil {
+		return resp, err
+	}
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		// Microsoft asks for a new connection after a 503: the one in use may
+		// lead to a server that is going away.
+		if pool, ok := t.Transporter.(interface{ CloseIdleConnections() }); ok {
+			pool.CloseIdleConnections()
+		}
+	}
+	if resp.Body != nil && resp.Body != http.NoBody {
+		resp.Body = &bounded{body: resp.Body, left: t.most}
+	}
+	return resp, nil
+}
+
+// bounded reads a body up to its bound and then fails: an answer cut short
+// must not look like a whole one.
+type bounded struct {
+	body io.ReadCloser
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.body.Read(p)
+	if int64(n) > b.left {
+		n = int(b.left)
+		b.left = 0
+		return n, ErrTooLong
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+func (b *bounded) Close() error { return b.body.Close() }
