@@ -282,6 +282,18 @@ func TestDeviceEmbedded(t *testing.T) {
 	}
 }
 
+func TestExplainSpeaksUTC(t *testing.T) {
+	d := status.Device{
+		ComplianceStatus: status.Successful,
+		ReportTime:       accepted.In(time.FixedZone("CET", 3600)),
+		LastReported:     last(compliance.StateCompliant, accepted, id),
+	}
+	const want = "Microsoft accepted at 2026-01-31 10:00:00 UTC that the device is compliant."
+	if got := d.Explain(); got != want {
+		t.Errorf("Explain = %q, want %q", got, want)
+	}
+}
+
 // What an engine or a device puts into a text stays on one line and short.
 func TestExplainIsSafeToShow(t *testing.T) {
 	got := status.Device{
