@@ -191,9 +191,11 @@ func (c *Credential) check(options policy.TokenRequestOptions) (request, error) 
 		}
 	}
 	if r.claims != "" {
-		var object map[string]json.RawMessage
-		if json.Unmarshal([]byte(r.claims), &object) != nil || object == nil {
-			return r, invalid(r.tenant, "the claims are not a JSON object; they must be decoded")
+		var object struct {
+			AccessToken map[string]json.RawMessage `json:"access_token"` // MSAL adds the capability to it
+		}
+		if r.claims == "null" || json.Unmarshal([]byte(r.claims), &object) != nil {
+			return r, invalid(r.tenant, "the claims are not a JSON object as challenges have it; they must be decoded")
 		}
 	}
 	r.tenant = guid.Canonical(r.tenant)

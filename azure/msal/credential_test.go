@@ -344,7 +344,7 @@ func TestRequestsRefusedUnsent(t *testing.T) {
 		{"two scopes in one", c, policy.TokenRequestOptions{Scopes: []string{graph + " " + intune}}, "holds a space"},
 		{"claims in base64", c, policy.TokenRequestOptions{Scopes: []string{graph}, Claims: "eyJhIjoxfQ"}, "not a JSON object"},
 		{"claims no object", c, policy.TokenRequestOptions{Scopes: []string{graph}, Claims: "null"}, "not a JSON object"},
-		{"claims at odds with the capability", c, policy.TokenRequestOptions{Scopes: []string{graph}, Claims: `{"access_token":1}`, EnableCAE: true}, "MSAL refused"},
+		{"claims at odds with the capability", c, policy.TokenRequestOptions{Scopes: []string{graph}, Claims: `{"access_token":1}`, EnableCAE: true}, "not a JSON object"},
 		{"zero credential", &zero, forGraph(), "not made by a constructor"},
 		{"nil credential", nil, forGraph(), "not made by a constructor"},
 	} {

@@ -180,8 +180,10 @@ func (x *exchange) failure(ctx context.Context, tenant string) *Error {
 			e.Code = e.oauth
 		case 300 <= x.status && x.status < 400:
 			e.what = "a redirect, which is not followed"
+		case x.status == http.StatusOK && x.posted:
+			e.what = "the answer is not one of Entra's token endpoint"
 		case x.status == http.StatusOK:
-			e.what = "the answer is not one of Entra"
+			e.what = "the metadata of the authority is not what MSAL accepts"
 		}
 	}
 	return e

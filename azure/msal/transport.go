@@ -29,6 +29,7 @@ const (
 // the context through MSAL, whose own errors show bodies and addresses.
 type exchange struct {
 	called     bool  // a request was tried
+	posted     bool  // it was the one for the token, not for metadata
 	err        error // of the last request: there was no usable answer
 	callback   error // of the assertion callback
 	status     int   // of the last answer
@@ -141,7 +142,7 @@ const (
 
 func (g *guard) Do(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
-	*x = exchange{called: true}
+	*x = exchange{called: true, posted: req.Method == http.MethodPost}
 	resp, err := g.do(req)
 	if err != nil {
 		x.err = err
