@@ -1,0 +1,181 @@
+package azure_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/fake"
+	"github.com/mdmkit/devicestatus/compliance"
+)
+
+// A device's policies asked for quarantine: Azure is told that it is
+// non-compliant. In a service the reporter is a channel, such as that of
+// package graph; here it is the fake.
+func ExampleReporter() {
+	var reporter azure.Reporter = fake.New(nil)
+
+	receipt, err := reporter.Report(context.Background(), azure.Report{
+		TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80",
+		DeviceID: "007c8232-9489-4074-9b35-345b16f0a72d",
+		Platform: azure.PlatformWindows,
+		State:    compliance.Resolve(compliance.ActionSendAlert, compliance.ActionQuarantine),
+	})
+	fmt.Println(receipt.DeviceID, receipt.State, err)
+	// Output: 007c8232-9489-4074-9b35-345b16f0a72d Successful <nil>
+}
+
+// What an error says decides what a service does next.
+func ExampleError() {
+	reporter := fake.New(nil)
+	reporter.Inject(fake.Fault{Err: &azure.Error{Kind: azure.ErrThrottled, RetryAfter: 30 * time.Second}})
+
+	_, err := reporter.Report(context.Background(), azure.Report{
+		TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80",
+		DeviceID: "007c8232-9489-4074-9b35-345b16f0a72d",
+		Platform: azure.PlatformWindows,
+		State:    compliance.StateCompliant,
+	})
+	if e, ok := errors.AsType[*azure.Error](err); ok {
+		switch {
+		case e.Kind == azure.ErrThrottled:
+			fmt.Println("wait", e.RetryAfter, "before the next call for this", e.Scope)
+		case e.Outcome == azure.OutcomeUnknown:
+			fmt.Println("send it again")
+		default:
+			fmt.Println("show it:", e)
+		}
+	}
+	// Output: wait 30s before the next call for this tenant
+}
+
+// An error is stored and read back, kind and all.
+func ExampleError_MarshalJSON() {
+	text, _ := json.Marshal(&azure.Error{
+		Op: "graph: report", Kind: azure.ErrForbidden, Scope: azure.ScopeTenant, Outcome: azure.OutcomeRefused,
+		StatusCode: 403, ErrorCode: "Authorization_RequestDenied",
+	})
+	fmt.Println(string(text))
+
+	var e *azure.Error
+	err := json.Unmarshal(text, &e)
+	fmt.Println(err, errors.Is(e, azure.ErrForbidden))
+	// Output:
+	// {"op":"graph: report","kind":"forbidden","scope":"tenant","outcome":"refused","statusCode":403,"errorCode":"Authorization_RequestDenied"}
+	// <nil> true
+}
+
+// All faults are named at once, and a user's name is not among them.
+func ExampleReport_Validate() {
+	r := azure.Report{
+		TenantID:          "contoso.example",
+		DeviceID:          "007c8232-9489-4074-9b35-345b16f0a72d",
+		UserPrincipalName: "anna lind@contoso.example",
+		Platform:          azure.PlatformIOS,
+	}
+	err := r.Validate()
+	fmt.Println(errors.Is(err, azure.ErrInvalid))
+	fmt.Println(err)
+	// Output:
+	// true
+	// validate: invalid (device, not-sent): TenantID "contoso.example" is not a GUID; UserPrincipalName of 25 bytes is not a user principal name; State is unspecified: a device that was not evaluated is not reported
+}
+
+// Reports of any number, from wherever they come, in batches where the channel
+// has them.
+func ExampleReportAll() {
+	reports := slices.Values([]azure.Report{
+		{TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", DeviceID: "00000000-0000-0000-0000-000000000001", Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+		{TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", DeviceID: "00000000-0000-0000-0000-000000000002", Platform: azure.PlatformWindows},
+		{TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", DeviceID: "00000000-0000-0000-0000-000000000003", Platform: azure.PlatformWindows, State: compliance.StateRemoved},
+	})
+	for report, result := range azure.ReportAll(context.Background(), fake.New(nil), reports) {
+		if result.Err != nil {
+			fmt.Println(report.DeviceID, result.Err)
+			continue
+		}
+		fmt.Println(report.DeviceID, report.State, result.Receipt.State)
+	}
+	// Output:
+	// 00000000-0000-0000-0000-000000000001 compliant Successful
+	// 00000000-0000-0000-0000-000000000002 validate: invalid (device, not-sent): State is unspecified: a device that was not evaluated is not reported
+	// 00000000-0000-0000-0000-000000000003 removed Successful
+}
+
+// On a channel that answers later the receipt is kept, even by another
+// process, until Check knows the verdict.
+func ExampleChecker() {
+	reporter := fake.New(&fake.Options{SettleAfter: 2})
+	receipt, err := reporter.Report(context.Background(), azure.Report{
+		TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80",
+		DeviceID: "007c8232-9489-4074-9b35-345b16f0a72d",
+		UserID:   "5f0c2e61-7b7e-4f7e-8f43-0f4b6f6a9d11",
+		Platform: azure.PlatformIOS,
+		State:    compliance.StateCompliant,
+	})
+	fmt.Println(receipt.State, err)
+
+	var channel azure.Checker = reporter
+	for range 2 {
+		receipt, err = channel.Check(context.Background(), receipt)
+		fmt.Println(receipt.State, err)
+	}
+	// Output:
+	// In-progress <nil>
+	// In-progress <nil>
+	// Successful <nil>
+}
+
+// A removal in its two steps: access ends at once, and the directory object is
+// deleted when the service is sure.
+func ExampleDeleter() {
+	reporter := fake.New(nil)
+	report := azure.Report{
+		TenantID:   "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80",
+		DeviceID:   "007c8232-9489-4074-9b35-345b16f0a72d",
+		Platform:   azure.PlatformWindows,
+		State:      compliance.StateRemoved,
+		KeepObject: true,
+	}
+	receipt, err := reporter.Report(context.Background(), report)
+	fmt.Println(receipt.Removal, err)
+
+	var channel azure.Deleter = reporter
+	receipt, err = channel.DeleteObject(context.Background(), report)
+	fmt.Println(receipt.Removal, err)
+	// Output:
+	// marked <nil>
+	// deleted <nil>
+}
+
+// A change that the channel does not carry costs no call.
+func ExampleInventoryCarrier() {
+	var channel azure.InventoryCarrier = fake.New(nil)
+	before := azure.Inventory{DeviceName: "ANNAS-LAPTOP", Ownership: azure.OwnershipCompany}
+	after := azure.Inventory{DeviceName: "ANNAS-LAPTOP", Ownership: azure.OwnershipPersonal}
+	fmt.Println(channel.CarriedInventory(azure.PlatformWindows, before) == channel.CarriedInventory(azure.PlatformWindows, after))
+	// Output: true
+}
+
+// Reading a device back shows whether Entra holds what was reported.
+func ExampleVerifier() {
+	reporter := fake.New(nil)
+	report := azure.Report{
+		TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80",
+		DeviceID: "007c8232-9489-4074-9b35-345b16f0a72d",
+		Platform: azure.PlatformWindows,
+		State:    compliance.StateCompliant,
+	}
+	if _, err := reporter.Report(context.Background(), report); err != nil {
+		fmt.Println(err)
+	}
+	var channel azure.Verifier = reporter
+	report.State = compliance.StateNonCompliant
+	v, err := channel.Verify(context.Background(), report)
+	fmt.Println(v.Verdict, v.Mismatches, err)
+	// Output: mismatch [isCompliant] <nil>
+}
