@@ -71,10 +71,17 @@ func (x *exchange) run(tooLong bool) (answer, error) {
 		x.sim.ledger.settle(func() { x.record.Fault = f.name() })
 		delay += f.Delay
 	}
-	if err := wait(x.ctx, delay); err != nil {
-		return answer{}, err
+	if delay > 0 {
+		if err := wait(x.ctx, delay); err != nil {
+			return answer{}, err
+		}
+		x.now = x.sim.now()
+		if x.place.service == serviceGraph {
+			x.identify() // the token may have expired meanwhile
+		}
+	} else if x.ctx.Err() != nil {
+		return answer{}, context.Cause(x.ctx)
 	}
-	x.now = x.sim.now()
 	if f == nil {
 		return x.dispatch(tooLong), nil
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // ServeHTTP answers one request. Microsoft's host names in the Host header
@@ -69,7 +68,7 @@ func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for a.endless {
-		if wait(ctx, max(a.pause, time.Millisecond)) != nil {
+		if wait(ctx, a.pause) != nil {
 			panic(http.ErrAbortHandler)
 		}
 		if _, err := w.Write([]byte(filler)); err != nil {

@@ -52,7 +52,6 @@ func (x *exchange) token(tenantName string) answer {
 	if err != nil {
 		return x.plain(http.StatusInternalServerError, err.Error())
 	}
-	x.record.ClientID, x.record.TenantID = info.ClientID, t.info.ID
 	lifetime := grant.Expires - grant.IssuedAt
 	return x.entraJSON(http.StatusOK, map[string]any{
 		"token_type":     "Bearer",
