@@ -41,7 +41,9 @@ func parseAnswer(body []byte) answer {
 	if a.aadsts == "" {
 		var codes []json.Number
 		if json.Unmarshal(fields["error_codes"], &codes) == nil && len(codes) > 0 {
-			a.aadsts = aadsts("AADSTS" + codes[0].String())
+			if number := "AADSTS" + codes[0].String(); aadsts(number) == number {
+				a.aadsts = number
+			}
 		}
 	}
 	return a

@@ -11,24 +11,24 @@ import (
 
 // ask goes to Entra with each proof in turn, newest first, until one is taken
 // or something else than the proof is refused.
-func (c *Credential) ask(ctx context.Context, s *slot, r request) (azcore.AccessToken, *Error) {
-	proofs, failed := c.read(ctx, r.tenant)
+func (a *asker) ask(ctx context.Context, s *slot, r request) (azcore.AccessToken, *Error) {
+	proofs, failed := a.read(ctx, r.tenant)
 	if failed != nil {
 		return azcore.AccessToken{}, failed
 	}
 	set := setID(proofs)
-	if err := c.remembered(s, r, proofs, set); err != nil {
+	if err := a.remembered(s, r, proofs, set); err != nil {
 		return azcore.AccessToken{}, err
 	}
 	var first *Error
 	for _, p := range proofs {
-		err := c.rememberedProof(s.tenant, p)
+		err := a.rememberedProof(s.tenant, p)
 		if err == nil {
 			var token azcore.AccessToken
-			if token, err = c.askWith(ctx, s.tenant, r, p); err == nil {
+			if token, err = a.askWith(ctx, s.tenant, r, p); err == nil {
 				return token, nil
 			}
-			c.remember(s, r, p, set, err)
+			a.remember(s, r, p, set, err)
 		}
 		if !err.proofRefused() {
 			return azcore.AccessToken{}, err
@@ -41,13 +41,13 @@ func (c *Credential) ask(ctx context.Context, s *slot, r request) (azcore.Access
 }
 
 // read asks the callback for the proofs and leaves out doubles.
-func (c *Credential) read(ctx context.Context, tenant string) ([]Proof, *Error) {
-	all, err := c.proofs(ctx)
+func (a *asker) read(ctx context.Context, tenant string) ([]Proof, *Error) {
+	all, err := a.proofs(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, &Error{TenantID: tenant, what: "the token request was given up: " + ended(ctx.Err()), cause: ctx.Err()}
+		return nil, &Error{TenantID: tenant, what: "the token request was given up: " + ended(ctx.Err()), cause: seal(ctx.Err())}
 	case err != nil:
-		return nil, &Error{TenantID: tenant, what: "the callback for secrets and certificates failed", cause: err}
+		return nil, &Error{TenantID: tenant, what: "the callback for secrets and certificates failed", cause: seal(err)}
 	case len(all) == 0:
 		return nil, &Error{TenantID: tenant, Code: "invalid_client", what: "the callback for secrets and certificates gave none"}
 	}
@@ -57,8 +57,8 @@ func (c *Credential) read(ctx context.Context, tenant string) ([]Proof, *Error) 
 		if p.of == nil {
 			return nil, &Error{TenantID: tenant, Code: "invalid_client", what: "the callback for secrets and certificates gave an empty one"}
 		}
-		if !seen[p.of.id] {
-			seen[p.of.id] = true
+		if !seen[p.of().id] {
+			seen[p.of().id] = true
 			proofs = append(proofs, p)
 		}
 	}
@@ -68,7 +68,7 @@ func (c *Credential) read(ctx context.Context, tenant string) ([]Proof, *Error) 
 func setID(proofs []Proof) proofID {
 	sum := sha256.New()
 	for _, p := range proofs {
-		sum.Write(p.of.id[:])
+		sum.Write(p.of().id[:])
 	}
 	var id proofID
 	sum.Sum(id[:0])
@@ -76,14 +76,14 @@ func setID(proofs []Proof) proofID {
 }
 
 // askWith makes one acquisition through MSAL.
-func (c *Credential) askWith(ctx context.Context, t *tenant, r request, p Proof) (azcore.AccessToken, *Error) {
-	client, err := c.client(t, r.cae, p)
+func (a *asker) askWith(ctx context.Context, t *tenant, r request, p Proof) (azcore.AccessToken, *Error) {
+	client, err := a.client(t, r.cae, p)
 	if err != nil {
 		return azcore.AccessToken{}, invalid(r.tenant, "MSAL refused to make a client")
 	}
 	// MSAL's cache is kept empty, for it would answer a discarded token again.
 	// Its applications' tokens are those of an account that is a host alone.
-	defer client.RemoveAccount(ctx, confidential.Account{Environment: c.authority.host})
+	defer client.RemoveAccount(ctx, confidential.Account{Environment: a.authority.host})
 
 	var x exchange
 	var got confidential.AuthResult
@@ -108,23 +108,23 @@ func (c *Credential) askWith(ctx context.Context, t *tenant, r request, p Proof)
 }
 
 // client finds or makes the tenant's MSAL client for a proof.
-func (c *Credential) client(t *tenant, cae bool, p Proof) (*confidential.Client, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key := clientKey{cae, p.of.id}
+func (a *asker) client(t *tenant, cae bool, p Proof) (*confidential.Client, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := clientKey{cae, p.of().id}
 	if client, ok := t.clients[key]; ok {
 		return client, nil
 	}
 	options := []confidential.Option{
-		confidential.WithHTTPClient(c.http),
+		confidential.WithHTTPClient(a.http),
 		confidential.WithX5C(),
 		confidential.WithAzureRegion("DisableMsalForceRegion"), // or MSAL obeys an environment variable
-		confidential.WithInstanceDiscovery(!c.authority.known && !c.options.DisableInstanceDiscovery),
+		confidential.WithInstanceDiscovery(!a.authority.known && !a.options.DisableInstanceDiscovery),
 	}
 	if cae {
 		options = append(options, confidential.WithClientCapabilities([]string{"CP1"}))
 	}
-	client, err := confidential.New(c.authority.of(t.id), c.clientID, p.of.cred, options...)
+	client, err := confidential.New(a.authority.of(t.id), a.clientID, p.of().cred, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +137,9 @@ func (c *Credential) client(t *tenant, cae bool, p Proof) (*confidential.Client,
 
 // remembered answers the refusal that still stands for this request, and
 // forgets what belongs to proofs that are no longer there.
-func (c *Credential) remembered(s *slot, r request, proofs []Proof, set proofID) *Error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (a *asker) remembered(s *slot, r request, proofs []Proof, set proofID) *Error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	s.tenant.retain(proofs)
 	if s.refusal.live(time.Now()) && s.refusal.claims == r.claims && s.refusal.proofs == set {
 		return s.refusal.err
@@ -147,22 +147,22 @@ func (c *Credential) remembered(s *slot, r request, proofs []Proof, set proofID)
 	return nil
 }
 
-func (c *Credential) rememberedProof(t *tenant, p Proof) *Error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if known := t.refused[p.of.id]; known.live(time.Now()) {
+func (a *asker) rememberedProof(t *tenant, p Proof) *Error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if known := t.refused[p.of().id]; known.live(time.Now()) {
 		return known.err
 	}
 	return nil
 }
 
-func (c *Credential) remember(s *slot, r request, p Proof, set proofID, err *Error) {
-	if c.options.RefusalMemory < 0 || !err.refused() {
+func (a *asker) remember(s *slot, r request, p Proof, set proofID, err *Error) {
+	if a.options.RefusalMemory < 0 || !err.refused() {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known := refusal{err: err, claims: r.claims, proofs: set, until: time.Now().Add(c.options.RefusalMemory)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known := refusal{err: err, claims: r.claims, proofs: set, until: time.Now().Add(a.options.RefusalMemory)}
 	if !err.proofRefused() {
 		s.refusal = known
 		return
@@ -170,14 +170,14 @@ func (c *Credential) remember(s *slot, r request, p Proof, set proofID, err *Err
 	if s.tenant.refused == nil {
 		s.tenant.refused = map[proofID]refusal{}
 	}
-	s.tenant.refused[p.of.id] = known
+	s.tenant.refused[p.of().id] = known
 }
 
 // retain forgets clients and refusals of proofs that are not among these.
 func (t *tenant) retain(proofs []Proof) {
 	among := func(id proofID) bool {
 		for _, p := range proofs {
-			if p.of.id == id {
+			if p.of().id == id {
 				return true
 			}
 		}

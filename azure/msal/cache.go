@@ -25,7 +25,7 @@ const (
 )
 
 // cache holds tenants, the least recently used of which leaves. It is guarded
-// by the Credential's mutex, as is everything reached from it.
+// by the asker's mutex, as is everything reached from it.
 type cache struct {
 	most    int
 	tenants map[string]*list.Element // of *tenant

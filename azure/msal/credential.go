@@ -23,7 +23,10 @@ import (
 // one for each application and cloud and share it. It is safe for concurrent
 // use, starts no goroutine but the requests that somebody waits for, and needs
 // no closing.
-type Credential struct {
+type Credential struct{ of sealed[*asker] }
+
+// asker is what a Credential is made of.
+type asker struct {
 	clientID  string
 	kind      string
 	proofs    func(context.Context) ([]Proof, error)
@@ -100,7 +103,7 @@ func NewRotatingCredential(clientID string, proofs func(context.Context) ([]Proo
 
 func fixed(clientID string, p Proof, options *Options) (*Credential, error) {
 	proofs := []Proof{p}
-	return newCredential(clientID, p.of.kind, func(context.Context) ([]Proof, error) { return proofs, nil }, options)
+	return newCredential(clientID, p.of().kind, func(context.Context) ([]Proof, error) { return proofs, nil }, options)
 }
 
 func newCredential(clientID, kind string, proofs func(context.Context) ([]Proof, error), options *Options) (*Credential, error) {
@@ -119,7 +122,7 @@ func newCredential(clientID, kind string, proofs func(context.Context) ([]Proof,
 	if err != nil {
 		return nil, err
 	}
-	return &Credential{
+	return &Credential{seal(&asker{
 		clientID:  guid.Canonical(clientID),
 		kind:      kind,
 		proofs:    proofs,
@@ -127,7 +130,7 @@ func newCredential(clientID, kind string, proofs func(context.Context) ([]Proof,
 		authority: a,
 		http:      p,
 		cache:     newCache(o.MaxTenants),
-	}, nil
+	})}, nil
 }
 
 // request is a checked policy.TokenRequestOptions.
@@ -149,33 +152,37 @@ type request struct {
 // while others go on with the old token. A context that has ended, or ends while
 // the caller waits, is an error at once. Errors are of type [*Error].
 func (c *Credential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	r, err := c.check(options)
+	if c == nil || c.of == nil {
+		return azcore.AccessToken{}, invalid("", "the Credential was not made by a constructor")
+	}
+	return c.of().token(ctx, options)
+}
+
+func (a *asker) token(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	r, err := a.check(options)
 	if err != nil {
 		return azcore.AccessToken{}, err
 	}
 	if ctx.Err() != nil {
 		return azcore.AccessToken{}, gaveUp(r.tenant, ctx.Err())
 	}
-	c.mu.Lock()
-	s := c.cache.slot(r.tenant, slotKey{cae: r.cae, scopes: joined(r.scopes)})
+	a.mu.Lock()
+	s := a.cache.slot(r.tenant, slotKey{cae: r.cae, scopes: joined(r.scopes)})
 	if s.serves(r.claims, time.Now()) {
 		token := s.token
-		c.mu.Unlock()
+		a.mu.Unlock()
 		return token, nil
 	}
-	f := c.join(ctx, s, r)
-	c.mu.Unlock()
-	return c.await(ctx, f, s, r)
+	f := a.join(ctx, s, r)
+	a.mu.Unlock()
+	return a.await(ctx, f, s, r)
 }
 
 // check answers *Error as error only where there is one.
-func (c *Credential) check(options policy.TokenRequestOptions) (request, error) {
+func (a *asker) check(options policy.TokenRequestOptions) (request, error) {
 	r := request{tenant: options.TenantID, scopes: options.Scopes, claims: options.Claims, cae: options.EnableCAE}
-	if c == nil || c.proofs == nil {
-		return r, invalid("", "the Credential was not made by a constructor")
-	}
 	if r.tenant == "" {
-		r.tenant = c.options.TenantID
+		r.tenant = a.options.TenantID
 	}
 	switch {
 	case r.tenant == "":
@@ -214,17 +221,22 @@ func joined(scopes []string) string {
 // by value: however often and by however many it is called, a newer token stays.
 // An unknown token is nothing.
 func (c *Credential) Discard(token string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cache.discard(token)
+	if c == nil || c.of == nil {
+		return
+	}
+	a := c.of()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cache.discard(token)
 }
 
 // String answers the application, the kind of proof and the authority.
 func (c *Credential) String() string {
-	if c == nil {
-		return "msal.Credential(nil)"
+	if c == nil || c.of == nil {
+		return "msal.Credential(none)"
 	}
-	return fmt.Sprintf("msal.Credential(client id %s, %s, %s)", c.clientID, c.kind, c.authority.host)
+	a := c.of()
+	return fmt.Sprintf("msal.Credential(client id %s, %s, %s)", a.clientID, a.kind, a.authority.host)
 }
 
 // GoString answers String.

@@ -44,9 +44,9 @@ type Error struct {
 	// RetryAfter is how long Entra asked to wait; 0: it did not say.
 	RetryAfter time.Duration
 
-	oauth string // beside an AADSTS number
-	what  string // what failed where Entra gave no reason
-	cause error  // for errors.Is alone: its text is unknown
+	oauth string        // beside an AADSTS number
+	what  string        // what failed where Entra gave no reason
+	cause sealed[error] // for errors.Is alone: its text is unknown
 }
 
 // Error answers one line: the tenant, the code, the status, what to do, and the
@@ -89,7 +89,7 @@ func (e *Error) Error() string {
 }
 
 // Is reports whether target is among the causes.
-func (e *Error) Is(target error) bool { return e.cause != nil && errors.Is(e.cause, target) }
+func (e *Error) Is(target error) bool { return e.cause != nil && errors.Is(e.cause(), target) }
 
 // GoString answers Error, so that %#v does not look into the cause.
 func (e *Error) GoString() string { return e.Error() }
@@ -112,7 +112,7 @@ func (e *Error) TokenRetryAfter() time.Duration { return e.RetryAfter }
 // answers that are not Entra's; false of a refusal, of a request that was never
 // sent and of a caller that was canceled.
 func (e *Error) TokenRetryable() bool {
-	return !errors.Is(e.cause, context.Canceled) && !e.refused()
+	return !e.Is(context.Canceled) && !e.refused()
 }
 
 // refused reports whether Entra, or this package, gave a reason that lasts.
@@ -147,7 +147,7 @@ func invalid(tenant, what string) *Error {
 
 // gaveUp is the error of a caller whose context ended.
 func gaveUp(tenant string, cause error) *Error {
-	return &Error{TenantID: tenant, what: "the caller's context ended: " + ended(cause), cause: cause}
+	return &Error{TenantID: tenant, what: "the caller's context ended: " + ended(cause), cause: seal(cause)}
 }
 
 func ended(cause error) string {
@@ -163,11 +163,11 @@ func (x *exchange) failure(ctx context.Context, tenant string) *Error {
 	e := &Error{TenantID: tenant}
 	switch {
 	case x.callback != nil:
-		e.what, e.cause = "the client assertion callback failed", x.callback
+		e.what, e.cause = "the client assertion callback failed", seal(x.callback)
 	case ctx.Err() != nil:
-		e.what, e.cause = "the token request was given up: "+ended(ctx.Err()), ctx.Err()
+		e.what, e.cause = "the token request was given up: "+ended(ctx.Err()), seal(ctx.Err())
 	case x.err != nil:
-		e.what, e.cause = noAnswer(x.err), x.err
+		e.what, e.cause = noAnswer(x.err), seal(x.err)
 	case !x.called:
 		e.Code, e.what = "invalid_request", "MSAL refused to send the request"
 	default:

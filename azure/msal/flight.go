@@ -13,7 +13,7 @@ import (
 type flight struct {
 	done    chan struct{} // closed when token and err are set
 	cancel  context.CancelFunc
-	waiters int // guarded by the Credential's mutex
+	waiters int // guarded by the asker's mutex
 
 	token azcore.AccessToken
 	err   *Error
@@ -21,36 +21,36 @@ type flight struct {
 
 // join answers the flight for claims, with the caller counted in; it starts one
 // where there is none. The mutex is held.
-func (c *Credential) join(ctx context.Context, s *slot, r request) *flight {
+func (a *asker) join(ctx context.Context, s *slot, r request) *flight {
 	if f, ok := s.flights[r.claims]; ok {
 		f.waiters++
 		return f
 	}
 	// The flight keeps the values of the caller that starts it and outlives
 	// its cancellation, for others may be waiting.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.options.RequestTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.options.RequestTimeout)
 	r.scopes = slices.Clone(r.scopes) // the caller may be gone and reuse them
 	f := &flight{done: make(chan struct{}), cancel: cancel, waiters: 1}
 	if s.flights == nil {
 		s.flights = map[string]*flight{}
 	}
 	s.flights[r.claims] = f
-	go c.fly(ctx, f, s, r)
+	go a.fly(ctx, f, s, r)
 	return f
 }
 
-func (c *Credential) fly(ctx context.Context, f *flight, s *slot, r request) {
+func (a *asker) fly(ctx context.Context, f *flight, s *slot, r request) {
 	defer f.cancel()
-	token, err := c.ask(ctx, s, r)
+	token, err := a.ask(ctx, s, r)
 
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	s.land(f, r.claims)
 	now := time.Now()
 	s.tried = now
 	switch {
 	case err == nil:
-		c.cache.keep(s, token, r.claims, now)
+		a.cache.keep(s, token, r.claims, now)
 	case r.claims == "" && s.alive(now):
 		// A renewal that fails takes nothing away.
 		token, err = s.token, nil
@@ -60,7 +60,7 @@ func (c *Credential) fly(ctx context.Context, f *flight, s *slot, r request) {
 }
 
 // await answers the flight's outcome, or leaves it when ctx ends.
-func (c *Credential) await(ctx context.Context, f *flight, s *slot, r request) (azcore.AccessToken, error) {
+func (a *asker) await(ctx context.Context, f *flight, s *slot, r request) (azcore.AccessToken, error) {
 	select {
 	case <-f.done:
 		if f.err != nil {
@@ -69,8 +69,8 @@ func (c *Credential) await(ctx context.Context, f *flight, s *slot, r request) (
 		return f.token, nil
 	case <-ctx.Done():
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if f.waiters--; f.waiters == 0 {
 		f.cancel()
 		s.land(f, r.claims)

@@ -20,10 +20,8 @@ import (
 //
 // A Proof is immutable, may be used by several goroutines, and never prints
 // what it holds.
-type Proof struct{ of *material }
+type Proof struct{ of sealed[*material] }
 
-// material lies behind a pointer so that not even a struct that holds a Proof
-// prints it, since fmt follows values, not pointers.
 type material struct {
 	kind string
 	id   proofID
@@ -46,7 +44,7 @@ func Secret(value string) Proof {
 	if err != nil {
 		return Proof{}
 	}
-	return Proof{of: &material{kind: kindSecret, id: sha256.Sum256([]byte("secret\x00" + value)), cred: cred}}
+	return Proof{seal(&material{kind: kindSecret, id: sha256.Sum256([]byte("secret\x00" + value)), cred: cred})}
 }
 
 // Certificate answers the proof by a certificate that is registered with the
@@ -80,9 +78,9 @@ func Certificate(certs []*x509.Certificate, key crypto.PrivateKey) (Proof, error
 	for _, c := range certs {
 		sum.Write(c.Raw)
 	}
-	p := Proof{of: &material{kind: kindCertificate, cred: cred}}
-	sum.Sum(p.of.id[:0])
-	return p, nil
+	m := &material{kind: kindCertificate, cred: cred}
+	sum.Sum(m.id[:0])
+	return Proof{seal(m)}, nil
 }
 
 // assertion answers the proof by a callback. Its identity is the callback's,
@@ -100,7 +98,7 @@ func assertion(get func(context.Context) (string, error)) Proof {
 			}
 			return text, nil
 		})
-	return Proof{of: &material{kind: kindAssertion, cred: cred}}
+	return Proof{seal(&material{kind: kindAssertion, cred: cred})}
 }
 
 // errCallback stands for the callback's own error, whose text is unknown.
@@ -111,7 +109,7 @@ func (p Proof) String() string {
 	if p.of == nil {
 		return "msal.Proof(none)"
 	}
-	return "msal.Proof(" + p.of.kind + ", redacted)"
+	return "msal.Proof(" + p.of().kind + ", redacted)"
 }
 
 // GoString answers String.

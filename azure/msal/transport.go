@@ -146,10 +146,17 @@ func (g *guard) Do(req *http.Request) (*http.Response, error) {
 	resp, err := g.do(req)
 	if err != nil {
 		x.err = err
-		return nil, err
+		return nil, unanswered{err}
 	}
 	return resp, nil
 }
+
+// unanswered is a transport's error as azcore may log it: without its text,
+// which holds the address and whatever else the transport put there.
+type unanswered struct{ cause error }
+
+func (u unanswered) Error() string { return noAnswer(u.cause) }
+func (u unanswered) Unwrap() error { return u.cause }
 
 func (g *guard) do(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" || req.Method != http.MethodGet && !g.authority.trusts(req.URL.Host) {
