@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -52,6 +53,15 @@ type Secret struct {
 	Expires time.Time `json:"expires,omitzero"`
 }
 
+// String hides the value.
+func (s Secret) String() string { return "[secret]" }
+
+// GoString hides the value.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides the value.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
 // SubjectName trusts certificates by name.
 type SubjectName struct {
 	// Subject is the common name or a DNS name of the leaf certificate.
@@ -78,7 +88,10 @@ type FederatedCredential struct {
 type application struct {
 	mu   sync.RWMutex
 	info Application
-	seen map[string]time.Time // jti of assertions and when they end
+	// seen are the jti of assertions and when they end; sweepAt is the size at
+	// which the ended ones are dropped.
+	seen    map[string]time.Time
+	sweepAt int
 }
 
 // AddApplication registers an application and answers it with its defaults

@@ -228,10 +228,13 @@ func (x *exchange) checkReplay(app *application, claims assertionClaims) *tokenE
 	}
 	app.mu.Lock()
 	defer app.mu.Unlock()
-	for id, end := range app.seen {
-		if x.now.After(end) {
-			delete(app.seen, id)
+	if len(app.seen) >= app.sweepAt { // seldom enough to cost nothing on average
+		for id, end := range app.seen {
+			if x.now.After(end) {
+				delete(app.seen, id)
+			}
 		}
+		app.sweepAt = 2*len(app.seen) + 64
 	}
 	if _, again := app.seen[claims.ID]; again {
 		return &tokenError{number: 50013, message: "Assertion failed signature validation. [Reason - The assertion has been used before.]"}

@@ -57,6 +57,7 @@ const softDeleteDays = 30
 
 // record is a device with what reads that lag behind still see of it.
 type record struct {
+	seq     uint64 // its place in the order of age, for page tokens
 	current Device
 	visible time.Time // nothing sees the device before
 	older   []version // earlier states, oldest first; empty without a lag
@@ -128,6 +129,8 @@ func (s *Simulator) addDevice(tenantID string, d Device, lag time.Duration) (Dev
 	if t.byObject[d.ObjectID] != nil {
 		return Device{}, fmt.Errorf("object %s is there already", d.ObjectID)
 	}
+	t.sequence++
+	rec.seq = t.sequence
 	t.byDevice[d.DeviceID] = rec
 	t.byObject[d.ObjectID] = rec
 	t.ordered = append(t.ordered, rec)

@@ -83,7 +83,8 @@ func (x *exchange) run(tooLong bool) (answer, error) {
 		return answer{}, context.Cause(x.ctx)
 	}
 	if f == nil {
-		return x.dispatch(tooLong), nil
+		a := x.dispatch(tooLong)
+		return a, wait(x.ctx, 0) // a batch may have outlived its context
 	}
 	var a answer
 	switch {

@@ -1,10 +1,12 @@
 package azuresim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -173,7 +175,7 @@ func (x *exchange) listDevices(query url.Values) answer {
 	if refused != nil {
 		return *refused
 	}
-	size, start, count := x.sim.options.PageSize, 0, false
+	size, start, count := x.sim.options.PageSize, uint64(0), false
 	if top := query.Get("$top"); top != "" {
 		n, err := strconv.Atoi(top)
 		if err != nil || n < 1 || n > maxPageSize {
@@ -221,9 +223,10 @@ func (x *exchange) listDevices(query url.Values) answer {
 	return a
 }
 
-// page collects one page of devices as reads see them. next is where the
-// following page begins, zero after the last; total counts only on request.
-func (x *exchange) page(terms []term, start, size int, count bool) (page []Device, next, total int) {
+// page collects one page of devices as reads see them, from the device with
+// the sequence number start on. next is where the following page begins, zero
+// after the last; total counts only on request.
+func (x *exchange) page(terms []term, start uint64, size int, count bool) (page []Device, next uint64, total int) {
 	t := x.caller.tenant
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -237,21 +240,24 @@ func (x *exchange) page(terms []term, start, size int, count bool) (page []Devic
 			return page, 0, total
 		}
 	}
-	for i, rec := range t.ordered {
-		if i < start && !count {
-			continue
-		}
+	from := 0
+	if !count {
+		from, _ = slices.BinarySearchFunc(t.ordered, start, func(rec *record, seq uint64) int {
+			return cmp.Compare(rec.seq, seq)
+		})
+	}
+	for _, rec := range t.ordered[from:] {
 		d, seen := x.sim.seen(rec, x.now)
 		if !seen || t.byObject[rec.current.ObjectID] != rec || !fits(terms, &d) {
 			continue
 		}
 		total++
-		if i < start {
+		if rec.seq < start {
 			continue
 		}
 		if len(page) == size {
 			if next == 0 {
-				next = i
+				next = rec.seq
 			}
 			if !count {
 				break
@@ -273,16 +279,16 @@ func fits(terms []term, d *Device) bool {
 }
 
 // pageToken hides a position so that no client is tempted to compute one.
-func (x *exchange) pageToken(at int) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(x.sim.pageKey + ":" + strconv.Itoa(at)))
+func (x *exchange) pageToken(at uint64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(x.sim.pageKey + ":" + strconv.FormatUint(at, 10)))
 }
 
-func (x *exchange) readPageToken(token string) (int, bool) {
+func (x *exchange) readPageToken(token string) (uint64, bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
 		return 0, false
 	}
 	number, ok := strings.CutPrefix(string(raw), x.sim.pageKey+":")
-	at, err := strconv.Atoi(number)
+	at, err := strconv.ParseUint(number, 10, 64)
 	return at, ok && err == nil && at > 0
 }

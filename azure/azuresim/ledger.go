@@ -1,6 +1,8 @@
 package azuresim
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -43,6 +45,17 @@ type Request struct {
 	// worked on.
 	Items []Request
 }
+
+// String names the request without what may be secret: no path, header or body.
+func (r Request) String() string {
+	return fmt.Sprintf("#%d %s %s -> %d", r.Number, r.Method, r.Host, r.Status)
+}
+
+// GoString is String.
+func (r Request) GoString() string { return r.String() }
+
+// LogValue is String, for log/slog.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // ledger keeps the newest requests in a ring.
 type ledger struct {

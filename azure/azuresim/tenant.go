@@ -69,6 +69,7 @@ type tenant struct {
 	byDevice   map[string]*record    // by device id; the deleted too: their id stays reserved
 	ordered    []*record             // by age, for lists
 	histories  map[string]*history   // by device id
+	sequence   uint64                // of the newest entry of ordered
 	dropped    int                   // entries of ordered that are gone for good
 }
 
