@@ -21,9 +21,13 @@ const mostItems = 20
 // unknown outcome and is sent again likewise.
 func (r *Reporter) ReportBatch(ctx context.Context, rs []azure.Report) []azure.Result {
 	results := make([]azure.Result, len(rs))
-	jobs := make([]job, len(rs))
-	b := batches{r: r, ctx: ctx, results: results, lanes: map[laneKey]*lane{}}
-	last := make(map[deviceKey]*job, len(rs))
+	if len(rs) == 0 {
+		return results
+	}
+	room := r.room(len(rs))
+	defer r.release(room)
+	jobs, last := room.jobs, room.last
+	b := batches{r: r, ctx: ctx, results: results, lanes: map[laneKey]*lane{}, size: len(rs)}
 	for i := range rs {
 		j := &jobs[i]
 		j.op, j.at = "graph: report", i
@@ -31,19 +35,46 @@ func (r *Reporter) ReportBatch(ctx context.Context, rs []azure.Report) []azure.R
 			results[i].Err = err
 			continue
 		}
-		device := deviceKey{j.report.TenantID, j.report.DeviceID}
-		if before := last[device]; before != nil {
+		if before := last[j.report.DeviceID]; before != nil {
 			before.next = j
 		} else {
 			b.ready(j)
 		}
-		last[device] = j
+		last[j.report.DeviceID] = j
 	}
 	b.run()
 	return results
 }
 
-type deviceKey struct{ tenant, device string }
+// room is what one ReportBatch works with besides its results. It is reused.
+type room struct {
+	jobs []job
+	// last is the newest job of each device id. That two tenants have a device
+	// of one id costs them order, nothing else.
+	last map[string]*job
+}
+
+func (r *Reporter) room(n int) *room {
+	spare, _ := r.spare.Get().(*room)
+	if spare == nil {
+		spare = &room{last: map[string]*job{}}
+	}
+	spare.jobs = slices.Grow(spare.jobs, n)[:n]
+	return spare
+}
+
+// release forgets the reports of a call that is over, and keeps the room they
+// took unless that was a rarely large one.
+func (r *Reporter) release(used *room) {
+	const most = 10_000
+	if len(used.jobs) > most {
+		return
+	}
+	clear(used.jobs)
+	clear(used.last)
+	used.jobs = used.jobs[:0]
+	r.spare.Put(used)
+}
 
 // laneKey is what the reports of one call have in common: one token, and one
 // priority, which is a header of the whole call.
@@ -64,6 +95,7 @@ type batches struct {
 	r        *Reporter
 	ctx      context.Context
 	results  []azure.Result
+	size     int // how many reports there are
 	lanes    map[laneKey]*lane
 	order    []*lane
 	inFlight int
@@ -74,7 +106,7 @@ func (b *batches) lane(j *job) *lane {
 	key := laneKey{j.report.TenantID, priority(j.report.Trigger)}
 	l := b.lanes[key]
 	if l == nil {
-		l = &lane{laneKey: key}
+		l = &lane{laneKey: key, ready: make([]*job, 0, b.size)}
 		b.lanes[key] = l
 		b.order = append(b.order, l)
 	}

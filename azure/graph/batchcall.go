@@ -20,13 +20,9 @@ const opBatch = "graph: report in a batch"
 // sendBatch sends one $batch call and gives each job its answer, or what to
 // wait for before it is sent again.
 func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
-	requests := make([]request, len(jobs))
-	for i, j := range jobs {
-		requests[i] = j.request()
-	}
 	c := call{
-		tenant: key.tenant, method: http.MethodPost, path: "/$batch",
-		body: appendBatch(requests), priority: key.priority, clientRequestID: guid.New(), final: true, op: opBatch,
+		tenant: key.tenant, method: http.MethodPost, url: r.base + "/$batch",
+		body: appendBatch(jobs), priority: key.priority, clientRequestID: guid.New(), final: true, batch: true, op: opBatch,
 	}
 	answer, tries, failure := r.call(ctx, c)
 	for _, j := range jobs {
@@ -46,7 +42,7 @@ func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
 		// Microsoft refuses a batch whole for a fault in one item. Alone, each
 		// gets an answer of its own.
 		for _, j := range jobs {
-			r.settleAlone(ctx, j)
+			_, _ = r.settle(ctx, j) // its result is read from the job later
 		}
 	case answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusFailedDependency:
 		r.dealOut(jobs, answer, c.clientRequestID)
@@ -57,31 +53,31 @@ func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
 	}
 }
 
-func (r *Reporter) settleAlone(ctx context.Context, j *job) {
-	_, _ = r.settle(ctx, j) // its result is read from the job, like every other's
-}
-
 // appendBatch answers the JSON of a batch. Items are named by their place,
 // from 1.
-func appendBatch(requests []request) []byte {
+func appendBatch(jobs []*job) []byte {
+	const around = 152 // bytes of an item without its body
 	size := 16
-	for _, q := range requests {
-		size += 110 + len(q.path) + len(q.body)
+	for _, j := range jobs {
+		size += around
+		if j.phase == phaseWrite {
+			size += likelyBody(j)
+		}
 	}
 	b := append(make([]byte, 0, size), `{"requests":[`...)
-	for i, q := range requests {
+	for i, j := range jobs {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = append(b, `{"id":"`...)
 		b = strconv.AppendInt(b, int64(i+1), 10)
 		b = append(b, `","method":"`...)
-		b = append(b, q.method...)
+		b = append(b, j.method()...)
 		b = append(b, `","url":"`...)
-		b = append(b, q.path...)
-		if q.body != nil {
+		b = j.appendPath(b)
+		if j.phase == phaseWrite {
 			b = append(b, `","headers":{"Content-Type":"application/json"},"body":`...)
-			b = append(b, q.body...)
+			b = j.appendBody(b)
 			b = append(b, '}')
 		} else {
 			b = append(b, `"}`...)
@@ -92,10 +88,20 @@ func appendBatch(requests []request) []byte {
 
 // item is one answer of a batch.
 type item struct {
-	ID      looseID         `json:"id"`
-	Status  int             `json:"status"`
-	Headers json.RawMessage `json:"headers"`
-	Body    json.RawMessage `json:"body"`
+	ID     looseID   `json:"id"`
+	Status int       `json:"status"`
+	Body   quietJSON `json:"body"`
+}
+
+// quietJSON is JSON as it came, and nil for null, which is the body of nearly
+// every answer.
+type quietJSON []byte
+
+func (q *quietJSON) UnmarshalJSON(text []byte) error {
+	if string(text) != "null" {
+		*q = append((*q)[:0], text...)
+	}
+	return nil
 }
 
 // looseID is an item's id: a string, or a number as some gateways make of it.
@@ -114,16 +120,13 @@ func (id *looseID) UnmarshalJSON(text []byte) error {
 // answer all are nil.
 func parseBatch(text []byte, n int) (items []*item) {
 	items = make([]*item, n)
-	var read struct {
+	read := struct {
 		Responses []item `json:"responses"`
-	}
-	read.Responses = make([]item, 0, n)
-	// A field of the wrong type is passed over: the items around it are good.
-	var wrongType *json.UnmarshalTypeError
-	if err := json.Unmarshal(text, &read); err != nil && !errors.As(err, &wrongType) {
+	}{make([]item, 0, n)}
+	if !readable(text, &read) {
 		return items
 	}
-	doubtful := make([]bool, n)
+	var doubtful item // stands where two answers disagree
 	for i := range read.Responses {
 		it := &read.Responses[i]
 		at := int(it.ID) - 1
@@ -131,23 +134,52 @@ func parseBatch(text []byte, n int) (items []*item) {
 			continue
 		}
 		if items[at] != nil && items[at].Status != it.Status {
-			doubtful[at] = true
+			it = &doubtful
 		}
 		items[at] = it
 	}
 	for at := range items {
-		if doubtful[at] {
+		if items[at] == &doubtful {
 			items[at] = nil
 		}
 	}
 	return items
 }
 
+// readable decodes text. A field of the wrong type is passed over: the items
+// around it are good.
+func readable(text []byte, into any) bool {
+	err := json.Unmarshal(text, into)
+	_, wrongType := errors.AsType[*json.UnmarshalTypeError](err)
+	return err == nil || wrongType
+}
+
+// parseHeaders reads the headers of a batch's items, which are of interest
+// where something went wrong. A value that is no string is passed over.
+func parseHeaders(text []byte, n int) []map[string]any {
+	headers := make([]map[string]any, n)
+	var read struct {
+		Responses []struct {
+			ID      looseID        `json:"id"`
+			Headers map[string]any `json:"headers"`
+		} `json:"responses"`
+	}
+	if readable(text, &read) {
+		for _, it := range read.Responses {
+			if at := int(it.ID) - 1; at >= 0 && at < n {
+				headers[at] = it.Headers
+			}
+		}
+	}
+	return headers
+}
+
 // dealOut gives each job its item of a batch's answer.
 func (r *Reporter) dealOut(jobs []*job, whole wire.Answer, clientRequestID string) {
 	now := time.Now()
 	items := parseBatch(whole.Body, len(jobs))
-	var longest time.Duration // what a throttled item was asked to wait
+	var headers []map[string]any // read when first needed
+	var longest time.Duration    // what a throttled item was asked to wait
 	for i, j := range jobs {
 		it := items[i]
 		if it == nil {
@@ -155,7 +187,13 @@ func (r *Reporter) dealOut(jobs []*job, whole wire.Answer, clientRequestID strin
 			r.again(j, now)
 			continue
 		}
-		a := it.answer(whole.Header("Date"))
+		a := wire.Answer{StatusCode: it.Status, Header: http.Header(nil), Body: it.Body}
+		if it.Status >= 300 {
+			if headers == nil {
+				headers = parseHeaders(whole.Body, len(jobs))
+			}
+			a.Header = itemHeader{headers[i], whole.Header.Get("Date")}
+		}
 		if r.retries(j, a.StatusCode) {
 			j.failure = j.refusal(a)
 			r.again(j, now)
@@ -178,7 +216,7 @@ func (r *Reporter) dealOut(jobs []*job, whole wire.Answer, clientRequestID strin
 func (j *job) missing(whole wire.Answer, clientRequestID string) *azure.Error {
 	e := &azure.Error{
 		Op: opBatch, Kind: azure.ErrUnexpected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown,
-		StatusCode: whole.StatusCode, RequestID: wire.Identifier(whole.Header("request-id")), ClientRequestID: clientRequestID,
+		StatusCode: whole.StatusCode, RequestID: wire.Identifier(whole.Header.Get("request-id")), ClientRequestID: clientRequestID,
 		Err: errors.New("the batch's answer holds none for this report"),
 	}
 	if fault, ok := wire.ParseFault(whole.Body); ok {
@@ -188,34 +226,23 @@ func (j *job) missing(whole wire.Answer, clientRequestID string) *azure.Error {
 	return e
 }
 
-// answer makes of an item what a call alone would have got.
-func (it *item) answer(date string) wire.Answer {
-	headers := func(string) string { return "" }
-	if it.Status >= 300 && len(it.Headers) > 0 {
-		var values map[string]any
-		if json.Unmarshal(it.Headers, &values) == nil {
-			headers = func(name string) string {
-				for key, value := range values {
-					if strings.EqualFold(key, name) {
-						s, _ := value.(string)
-						return s
-					}
-				}
-				return ""
-			}
-		}
-	}
-	header := func(name string) string {
-		if s := headers(name); s != "" || name != "Date" {
+// itemHeader looks up an item's headers as a call's own are looked up, with
+// the Date of the whole answer where the item has none.
+type itemHeader struct {
+	values map[string]any
+	date   string
+}
+
+func (h itemHeader) Get(name string) string {
+	for key, value := range h.values {
+		if s, ok := value.(string); ok && strings.EqualFold(key, name) {
 			return s
 		}
-		return date
 	}
-	body := []byte(it.Body)
-	if string(body) == "null" {
-		body = nil
+	if name == "Date" {
+		return h.date
 	}
-	return wire.Answer{StatusCode: it.Status, Header: header, Body: body}
+	return ""
 }
 
 // retries reports whether an item's answer is one after which the request is

@@ -52,7 +52,8 @@ type job struct {
 
 // accept takes a report in hand, or answers why it cannot be sent.
 func (j *job) accept(report azure.Report, keep bool) error {
-	if known, _ := report.Platform.MarshalText(); report.Platform != azure.PlatformWindows && len(known) > 0 {
+	switch report.Platform {
+	case azure.PlatformIOS, azure.PlatformIPadOS, azure.PlatformAndroid, azure.PlatformMacOS:
 		return &azure.Error{
 			Op: j.op, Kind: azure.ErrUnsupported, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
 			Err: fmt.Errorf("%v devices are reported through the Intune partner compliance services (the intune channel); Microsoft Graph takes Windows devices only", report.Platform),
@@ -70,27 +71,46 @@ func (j *job) accept(report azure.Report, keep bool) error {
 	return nil
 }
 
-// request is what to send for a job now.
-type request struct {
-	method, path string
-	body         []byte
-	final        bool
+// method, appendPath and appendBody are what to send for a job now; a nil body
+// is none.
+func (j *job) method() string {
+	switch j.phase {
+	case phaseWrite:
+		return http.MethodPatch
+	case phaseDelete:
+		return http.MethodDelete
+	}
+	return http.MethodGet
 }
 
-func (j *job) request() request {
+// appendPath appends the path behind the service's version. The device id was
+// checked to be a GUID: escaping it would escape the parentheses and quotes
+// around it too.
+func (j *job) appendPath(b []byte) []byte {
+	if j.phase == phaseDelete {
+		return append(append(b, "/devices/"...), j.objectID...)
+	}
+	b = appendDevice(b, j.report.DeviceID)
 	switch j.phase {
 	case phasePlatform:
-		return request{method: http.MethodGet, path: devicePath(j.report.DeviceID, "operatingSystem"), final: true}
+		b = append(b, "?$select=operatingSystem"...)
 	case phaseRead:
-		return request{method: http.MethodGet, path: devicePath(j.report.DeviceID, "id,trustType"), final: true}
-	case phaseDelete:
-		return request{method: http.MethodDelete, path: "/devices/" + j.objectID, final: true}
+		b = append(b, "?$select=id,trustType"...)
 	}
-	return request{
-		method: http.MethodPatch, path: devicePath(j.report.DeviceID, ""),
-		body:  appendStanding(make([]byte, 0, 64+len(j.report.Inventory.DeviceName)+len(j.report.Inventory.OSVersion)), j),
-		final: j.final(),
+	return b
+}
+
+func appendDevice(b []byte, deviceID string) []byte {
+	b = append(b, "/devices(deviceId='"...)
+	b = append(b, deviceID...)
+	return append(b, "')"...)
+}
+
+func (j *job) appendBody(b []byte) []byte {
+	if j.phase != phaseWrite {
+		return b
 	}
+	return appendStanding(b, j)
 }
 
 // final reports whether a 404 settles the request in hand: for a removal and

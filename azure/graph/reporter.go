@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -36,6 +37,7 @@ type Reporter struct {
 	final    policy.RetryOptions // retry, with 404 as an answer
 	keep     bool
 	inFlight int
+	spare    sync.Pool // of *room
 }
 
 var (
@@ -130,11 +132,13 @@ func (r *Reporter) CarriedInventory(p azure.Platform, i azure.Inventory) azure.I
 // settle sends one job's requests, one after the other, until it is done.
 func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 	for !j.done {
-		q := j.request()
-		id := j.clientRequestID()
+		var body []byte
+		if j.phase == phaseWrite {
+			body = j.appendBody(make([]byte, 0, likelyBody(j)))
+		}
 		answer, tries, failure := r.call(ctx, call{
-			tenant: j.report.TenantID, method: q.method, path: q.path, body: q.body,
-			priority: priority(j.report.Trigger), clientRequestID: id, final: q.final, op: j.op,
+			tenant: j.report.TenantID, method: j.method(), url: string(j.appendPath(append(make([]byte, 0, 128), r.base...))), body: body,
+			priority: priority(j.report.Trigger), clientRequestID: j.clientRequestID(), final: j.final(), op: j.op,
 		})
 		j.attempts += tries
 		if failure != nil {
@@ -146,11 +150,16 @@ func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 	return j.result()
 }
 
+const (
+	priorityLow    = "low"
+	priorityNormal = "normal"
+)
+
 // priority is how dear a report is to Microsoft's load shedding: the weekly
 // report may be dropped first.
 func priority(t azure.Trigger) string {
 	if t == azure.TriggerRefresh {
-		return "low"
+		return priorityLow
 	}
-	return "normal"
+	return priorityNormal
 }

@@ -6,16 +6,6 @@ import (
 	"github.com/mdmkit/devicestatus/compliance"
 )
 
-// devicePath answers the path of a device by its device id, which was checked
-// to be a GUID: escaping it would escape the parentheses and quotes too.
-func devicePath(deviceID, properties string) string {
-	path := "/devices(deviceId='" + deviceID + "')"
-	if properties != "" {
-		path += "?$select=" + properties
-	}
-	return path
-}
-
 // appendStanding appends the JSON of a write: both booleans always, what is
 // set of the inventory, and never a null.
 func appendStanding(b []byte, j *job) []byte {
@@ -32,6 +22,19 @@ func appendStanding(b []byte, j *job) []byte {
 		b = appendText(b, `,"operatingSystemVersion":`, j.report.Inventory.OSVersion)
 	}
 	return append(b, '}')
+}
+
+// likelyBody is how long the JSON of a write is, in bytes, unless a character
+// of its texts has to be escaped.
+func likelyBody(j *job) int {
+	n := len(`{"isManaged":false,"isCompliant":false}`)
+	if name := j.report.Inventory.DeviceName; name != "" {
+		n += len(`,"displayName":""`) + len(name)
+	}
+	if version := j.report.Inventory.OSVersion; version != "" {
+		n += len(`,"operatingSystemVersion":""`) + len(version)
+	}
+	return n
 }
 
 // appendText appends a JSON string behind its name, and nothing for "".

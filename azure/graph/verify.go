@@ -24,7 +24,8 @@ func (r *Reporter) Verify(ctx context.Context, report azure.Report) (azure.Verif
 	}
 	answer, _, failure := r.call(ctx, call{
 		tenant: guid.Canonical(report.TenantID), method: http.MethodGet,
-		path:     devicePath(guid.Canonical(report.DeviceID), "id,operatingSystem,trustType,isCompliant,isManaged,mdmAppId"),
+		url: string(appendDevice([]byte(r.base), guid.Canonical(report.DeviceID))) +
+			"?$select=id,operatingSystem,trustType,isCompliant,isManaged,mdmAppId",
 		priority: priority(report.Trigger), clientRequestID: guid.New(), final: true, op: op,
 	})
 	if failure != nil {

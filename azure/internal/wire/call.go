@@ -10,12 +10,15 @@ import (
 type Call struct {
 	context.Context
 	ClientRequestID string
+	payload         []byte // what the request carries, where it carries this
 	attempts        atomic.Int32
 }
 
 // NewCall answers a context for one call, derived from ctx.
-func NewCall(ctx context.Context, clientRequestID string) *Call {
-	return &Call{Context: ctx, ClientRequestID: clientRequestID}
+// payload is the body of its requests, nil where they have none; it must not
+// change afterwards: a transport may read it after it has answered.
+func NewCall(ctx context.Context, clientRequestID string, payload []byte) *Call {
+	return &Call{Context: ctx, ClientRequestID: clientRequestID, payload: payload}
 }
 
 type callKey struct{}
@@ -31,8 +34,8 @@ func (c *Call) Value(key any) any {
 // Attempts answers how many requests were given to the transport.
 func (c *Call) Attempts() int { return int(c.attempts.Load()) }
 
-func attempt(ctx context.Context) {
-	if c, ok := ctx.Value(callKey{}).(*Call); ok {
-		c.attempts.Add(1)
-	}
+// callOf answers the call that ctx belongs to, nil for another's.
+func callOf(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
 }

@@ -8,16 +8,19 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// standardClaims rewrites the claims of a challenge to the padded standard
-// base64 that the SDK's bearer policy reads. Microsoft was seen to send
-// url-safe and unpadded forms too; for those the SDK fails the call.
-type standardClaims struct{}
+// behind sits after the bearer policy in each attempt. Of a 401 it tells the
+// gate that the token was not accepted, and rewrites the claims of a challenge
+// to the padded standard base64 that the bearer policy reads. Microsoft was
+// seen to send url-safe and unpadded forms too; for those that policy fails
+// the call.
+type behind struct{ gate *gate }
 
-func (standardClaims) Do(req *policy.Request) (*http.Response, error) {
+func (p *behind) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
+	p.gate.lost()
 	headers := resp.Header.Values("WWW-Authenticate")
 	for i, h := range headers {
 		headers[i] = mendClaims(h)

@@ -11,7 +11,7 @@ import (
 // Answer is one answer of Microsoft's, of a call or of an item in a batch.
 type Answer struct {
 	StatusCode      int
-	Header          func(name string) string // any letter case; "" where absent
+	Header          interface{ Get(name string) string } // any letter case; "" where absent
 	Body            []byte
 	ClientRequestID string // as sent; the answer's own where this is empty
 }
@@ -30,12 +30,12 @@ func Failure(op string, a Answer, names ...string) *azure.Error {
 			e.ClientRequestID = fault.ClientRequestID
 		}
 	}
-	if id := Identifier(a.Header("request-id")); id != "" {
+	if id := Identifier(a.Header.Get("request-id")); id != "" {
 		e.RequestID = id
 	}
-	e.RetryAfter = RetryAfter(a.Header("Retry-After"), a.Header("Date"), time.Now())
+	e.RetryAfter = RetryAfter(a.Header.Get("Retry-After"), a.Header.Get("Date"), time.Now())
 	if e.Kind == azure.ErrThrottled {
-		e.Scope = throttleScope(a.Header("x-ms-throttle-scope"))
+		e.Scope = throttleScope(a.Header.Get("x-ms-throttle-scope"))
 	}
 	return e
 }

@@ -45,8 +45,15 @@ func (t *looseText) UnmarshalJSON(text []byte) error {
 // HTML, cut off, or JSON without an error object. Codes and ids are
 // identifiers or "": they go into error texts.
 func ParseFault(body []byte) (Fault, bool) {
+	if len(body) == 0 {
+		return Fault{}, false // the answer to most calls
+	}
+	return parseFault(body)
+}
+
+func parseFault(body []byte) (Fault, bool) {
 	var b errorBody
-	if len(body) == 0 || json.Unmarshal(body, &b) != nil || b.Error == nil {
+	if json.Unmarshal(body, &b) != nil || b.Error == nil {
 		return Fault{}, false
 	}
 	f := Fault{Code: Identifier(string(b.Error.Code)), Message: string(b.Error.Message)}

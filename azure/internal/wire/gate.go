@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
 // gate lets one caller fetch a token while the others of the same tenant wait
@@ -24,16 +26,16 @@ type flight struct {
 
 // enter runs authorize at once where a token is at hand, and else once for all
 // who wait.
-func (g *gate) enter(ctx context.Context, authorize func() error) error {
+func (g *gate) enter(ctx context.Context, authorize func(policy.TokenRequestOptions) error, ask policy.TokenRequestOptions) error {
 	for {
 		g.mu.Lock()
 		if time.Now().Before(g.fresh) {
 			g.mu.Unlock()
-			return authorize()
+			return authorize(ask)
 		}
 		f := g.flight
 		if f == nil {
-			return g.lead(ctx, authorize)
+			return g.lead(ctx, authorize, ask)
 		}
 		g.mu.Unlock()
 		select {
@@ -42,7 +44,7 @@ func (g *gate) enter(ctx context.Context, authorize func() error) error {
 		case <-f.done:
 		}
 		if f.err == nil {
-			return authorize()
+			return authorize(ask)
 		}
 		if !f.own {
 			return f.err
@@ -51,7 +53,7 @@ func (g *gate) enter(ctx context.Context, authorize func() error) error {
 }
 
 // lead runs authorize for everybody. It is called with mu held.
-func (g *gate) lead(ctx context.Context, authorize func() error) error {
+func (g *gate) lead(ctx context.Context, authorize func(policy.TokenRequestOptions) error, ask policy.TokenRequestOptions) error {
 	f := &flight{done: make(chan struct{}), own: true}
 	g.flight = f
 	g.mu.Unlock()
@@ -62,7 +64,7 @@ func (g *gate) lead(ctx context.Context, authorize func() error) error {
 		g.mu.Unlock()
 		close(f.done)
 	}()
-	f.err = authorize()
+	f.err = authorize(ask)
 	f.own = ctx.Err() != nil
 	return f.err
 }

@@ -3,7 +3,6 @@ package wire
 import (
 	"container/list"
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 
@@ -63,21 +62,21 @@ func (t *Tenants) Client(id string) (*azcore.Client, error) {
 }
 
 // dial makes a tenant's pipeline. In the order in which a request passes:
-// the SDK's retry policy, then for each attempt exactRetryAfter, reauth, the
-// SDK's bearer policy, standardClaims, and the transport.
+// the SDK's retry policy, then for each attempt front, the SDK's bearer
+// policy, behind, and the transport.
 func (t *Tenants) dial(id string) (*azcore.Client, error) {
 	g := &gate{}
 	ask := policy.TokenRequestOptions{Scopes: []string{t.o.Scope}, TenantID: id}
 	bearer := runtime.NewBearerTokenPolicy(&watched{t.cred, g}, ask.Scopes, &policy.BearerTokenOptions{
 		AuthorizationHandler: policy.AuthorizationHandler{
 			OnRequest: func(req *policy.Request, authorize func(policy.TokenRequestOptions) error) error {
-				return g.enter(req.Raw().Context(), func() error { return authorize(ask) })
+				return g.enter(req.Raw().Context(), authorize, ask)
 			},
 		},
 		InsecureAllowCredentialWithHTTP: t.o.Client.InsecureAllowCredentialWithHTTP,
 	})
-	again := &reauth{once: t.o.Client.Retry.MaxRetries < 0}
-	again.cred, _ = t.cred.(discarder)
+	ahead := &front{once: t.o.Client.Retry.MaxRetries < 0}
+	ahead.cred, _ = t.cred.(discarder)
 	client := t.o.Client
 	client.PerCallPolicies = slices.Clone(client.PerCallPolicies)
 	client.PerRetryPolicies = slices.Clone(client.PerRetryPolicies)
@@ -87,7 +86,7 @@ func (t *Tenants) dial(id string) (*azcore.Client, error) {
 			"x-ms-throttle-priority", "x-ms-throttle-scope", "x-ms-throttle-information",
 			"x-ms-throttle-limit-percentage", "x-ms-resource-unit",
 		},
-		PerRetry: []policy.Policy{exactRetryAfter{}, again, bearer, &rejected{g}, standardClaims{}},
+		PerRetry: []policy.Policy{ahead, bearer, &behind{g}},
 		Tracing:  runtime.TracingOptions{Namespace: "Microsoft.Graph"},
 	}, &client)
 }
@@ -106,15 +105,4 @@ func (w *watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (a
 	}
 	w.gate.have(token.ExpiresOn)
 	return token, nil
-}
-
-// rejected tells the gate when a token was not accepted.
-type rejected struct{ gate *gate }
-
-func (r *rejected) Do(req *policy.Request) (*http.Response, error) {
-	resp, err := req.Next()
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
-		r.gate.lost()
-	}
-	return resp, err
 }

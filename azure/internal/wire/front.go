@@ -18,15 +18,24 @@ const pauseAfterFresh = 2 * time.Second
 // new one. The msal package's can; others answer what they have cached.
 type discarder interface{ Discard(token string) }
 
-// reauth sits in front of the bearer policy. A 401 that is no claims challenge
-// (that policy answers those itself) is tried again with a new token, and once
-// more after a pause.
-type reauth struct {
+// front sits before the bearer policy in each attempt. A 401 that is no claims
+// challenge (the bearer policy answers those itself) is tried again with a new
+// token, and once more after a pause. Whatever comes back has its Retry-After
+// mended. The two are one policy because each costs every call an allocation.
+type front struct {
 	cred discarder // nil: the credential cannot forget
 	once bool      // one attempt and no more
 }
 
-func (p *reauth) Do(req *policy.Request) (*http.Response, error) {
+func (p *front) Do(req *policy.Request) (*http.Response, error) {
+	resp, err := p.authorized(req)
+	if err == nil && resp.StatusCode >= 300 {
+		exactRetryAfter(resp)
+	}
+	return resp, err
+}
+
+func (p *front) authorized(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
 	for try := 0; try < 2; try++ {
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
