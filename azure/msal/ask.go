@@ -3,6 +3,8 @@ package msal
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -17,27 +19,38 @@ func (a *asker) ask(ctx context.Context, s *slot, r request) (azcore.AccessToken
 		return azcore.AccessToken{}, failed
 	}
 	set := setID(proofs)
-	if err := a.remembered(s, r, proofs, set); err != nil {
+	refused, err := a.remembered(s, r, proofs, set)
+	if err != nil {
 		return azcore.AccessToken{}, err
 	}
-	var first *Error
-	for _, p := range proofs {
-		err := a.rememberedProof(s.tenant, p)
-		if err == nil {
-			var token azcore.AccessToken
-			if token, err = a.askWith(ctx, s.tenant, r, p); err == nil {
-				return token, nil
-			}
-			a.remember(s, r, p, set, err)
+	// What was refused lately comes last: it is worth a request only where the
+	// others are refused now, since then something has changed at Entra.
+	order := make([]int, 0, 2*len(proofs))
+	for i := range proofs {
+		if refused[i] == nil {
+			order = append(order, i)
 		}
+	}
+	if len(order) > 0 {
+		for i := range proofs {
+			if refused[i] != nil {
+				order = append(order, i)
+			}
+		}
+	}
+	for _, i := range order {
+		token, err := a.askWith(ctx, s.tenant, r, proofs[i])
+		if err == nil {
+			a.forget(s.tenant, proofs[i])
+			return token, nil
+		}
+		a.remember(s, r, proofs[i], set, err)
 		if !err.proofRefused() {
 			return azcore.AccessToken{}, err
 		}
-		if first == nil {
-			first = err
-		}
+		refused[i] = err
 	}
-	return azcore.AccessToken{}, first
+	return azcore.AccessToken{}, refused[0]
 }
 
 // read asks the callback for the proofs and leaves out doubles.
@@ -135,25 +148,26 @@ func (a *asker) client(t *tenant, cae bool, p Proof) (*confidential.Client, erro
 	return &client, nil
 }
 
-// remembered answers the refusal that still stands for this request, and
-// forgets what belongs to proofs that are no longer there.
-func (a *asker) remembered(s *slot, r request, proofs []Proof, set proofID) *Error {
+// remembered answers the refusal that still stands for the request, if any, and
+// those of the proofs by their index. Where the callback answers something else
+// than the last time, what was refused is forgotten.
+func (a *asker) remembered(s *slot, r request, proofs []Proof, set proofID) ([]*Error, *Error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.tenant.retain(proofs)
-	if s.refusal.live(time.Now()) && s.refusal.claims == r.claims && s.refusal.proofs == set {
-		return s.refusal.err
+	t, now := s.tenant, time.Now()
+	if t.proofs != set {
+		t.retain(proofs, set)
 	}
-	return nil
-}
-
-func (a *asker) rememberedProof(t *tenant, p Proof) *Error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if known := t.refused[p.of().id]; known.live(time.Now()) {
-		return known.err
+	if s.refusal.live(now) && s.refusal.claims == r.claims && s.refusal.proofs == set {
+		return nil, s.refusal.err
 	}
-	return nil
+	refused := make([]*Error, len(proofs))
+	for i, p := range proofs {
+		if known := t.refused[p.of().id]; known.live(now) {
+			refused[i] = known.err
+		}
+	}
+	return refused, nil
 }
 
 func (a *asker) remember(s *slot, r request, p Proof, set proofID, err *Error) {
@@ -173,24 +187,18 @@ func (a *asker) remember(s *slot, r request, p Proof, set proofID, err *Error) {
 	s.tenant.refused[p.of().id] = known
 }
 
-// retain forgets clients and refusals of proofs that are not among these.
-func (t *tenant) retain(proofs []Proof) {
-	among := func(id proofID) bool {
-		for _, p := range proofs {
-			if p.of().id == id {
-				return true
-			}
-		}
-		return false
-	}
-	for key := range t.clients {
-		if !among(key.proof) {
-			delete(t.clients, key)
-		}
-	}
-	for id := range t.refused {
-		if !among(id) {
-			delete(t.refused, id)
-		}
-	}
+// forget takes back the refusal of a proof that has been taken.
+func (a *asker) forget(t *tenant, p Proof) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(t.refused, p.of().id)
+}
+
+// retain goes over to another set of proofs.
+func (t *tenant) retain(proofs []Proof, set proofID) {
+	t.proofs = set
+	clear(t.refused)
+	maps.DeleteFunc(t.clients, func(key clientKey, _ *confidential.Client) bool {
+		return !slices.ContainsFunc(proofs, func(p Proof) bool { return p.of().id == key.proof })
+	})
 }

@@ -42,6 +42,7 @@ type tenant struct {
 	id      string
 	clients map[clientKey]*confidential.Client
 	slots   map[slotKey]*slot
+	proofs  proofID             // the set that was last used
 	refused map[proofID]refusal // refusals of a secret or certificate as such
 }
 

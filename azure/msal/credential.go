@@ -85,9 +85,9 @@ func NewClientAssertionCredential(clientID string, getAssertion func(context.Con
 // When Entra refuses one as wrong, expired or unknown, the next is tried, so
 // that a rotation may begin at either end: the new one is in the callback before
 // Entra knows it, or the old one is gone from Entra before it is gone from the
-// callback. Each that is refused costs one request per tenant in
-// Options.RefusalMemory. What was refused is forgotten when the callback answers
-// something else.
+// callback. One that is refused while another is taken costs a request per
+// tenant in each Options.RefusalMemory. What was refused is forgotten when the
+// callback answers something else.
 //
 // The callback is called for each token request and, while a refusal is
 // remembered, for each GetToken of that token; by several goroutines at once;

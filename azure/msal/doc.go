@@ -11,9 +11,9 @@
 //     and any tenant that has the application is served. Options.TenantID is
 //     only the default.
 //   - Tokens are found in the same time at one tenant and at ten thousand:
-//     about half a microsecond here, where one MSAL client that holds all
-//     tenants scans its cache (155 us at 10,000). Each tenant has an MSAL client
-//     of its own; both live in a bounded cache.
+//     0.25 us and no allocation, where one MSAL client that holds all tenants
+//     scans its cache (1.3 us at 1, 153 us at 10,000). Each tenant has an MSAL
+//     client of its own; the tenants live in a bounded cache.
 //   - However many callers find a token missing, expired or rejected, one
 //     request goes to Entra and all get its answer. MSAL sends one a caller.
 //   - Secrets and certificates may come from a callback
@@ -43,6 +43,15 @@
 // Retries are those of azcore (Options.Retry), but a Retry-After longer than
 // Retry.MaxRetryDelay, here 5 seconds by default, ends them: it is not slept
 // for but told in [Error.RetryAfter].
+//
+// # How it was measured
+//
+// In one run on two cores of an AMD EPYC, MSAL 1.10.1 beside it, by
+//
+//	go test -run xxx -bench . -benchmem ./azure/msal
+//
+// A kept tenant weighs 7 kB and the text of its tokens; a cold one costs 0.1 ms
+// of CPU over a transport that answers at once.
 //
 // # What is sent where
 //

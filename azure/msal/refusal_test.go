@@ -234,6 +234,23 @@ func TestRotationTellsTheNewest(t *testing.T) {
 	})
 }
 
+// Entra goes over to the new secret while its refusal is still remembered.
+func TestRotationHasNoGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &registered{accepted: []string{"old"}, callback: []string{"new", "old"}}
+		e := &entra{answer: r.answer}
+		c, err := msal.NewRotatingCredential(app, r.proofs, once(e))
+		require.NoError(t, err)
+		c.Discard(get(t, c, forGraph()))
+		r.accepted = []string{"new"}
+		c.Discard(get(t, c, forGraph()))
+		get(t, c, forGraph())
+		if diff := cmp.Diff([]string{"new", "old", "old", "new", "new"}, secretsOf(e)); diff != "" {
+			t.Errorf("secrets posted (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // What is not about the secret is not tried with another one.
 func TestNoSecondSecretForOtherRefusals(t *testing.T) {
 	for _, tc := range []struct {
