@@ -1,0 +1,55 @@
+// Command coverage holds packages to the statement coverage that they promise.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+)
+
+const module = "github.com/mdmkit/devicestatus/"
+
+// least is the coverage of each package by its own tests, in percent.
+var least = map[string]float64{
+	"compliance":          90,
+	"status":              90,
+	"azure":               90,
+	"azure/graph":         90,
+	"azure/msal":          90,
+	"azure/internal/wire": 90,
+	"azure/fake":          85,
+	"azure/azuresim":      85,
+}
+
+var line = regexp.MustCompile(`(?m)^ok\s+` + regexp.QuoteMeta(module) + `(\S+)\s.*coverage: ([0-9.]+)% of statements`)
+
+func main() {
+	args := []string{"test", "-cover"}
+	for name := range least {
+		args = append(args, module+name)
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	os.Stdout.Write(out)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "coverage:", err)
+		os.Exit(1)
+	}
+	found := map[string]float64{}
+	for _, m := range line.FindAllStringSubmatch(string(out), -1) {
+		found[m[1]], _ = strconv.ParseFloat(m[2], 64)
+	}
+	failed := false
+	for name, want := range least {
+		if got, ok := found[name]; !ok || got < want {
+			fmt.Fprintf(os.Stderr, "coverage: %s has %.1f%%, promised %.0f%%\n", name, got, want)
+			failed = true
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,36 @@
+// Package devicestatus is the front page of a library that an MDM or UEM
+// service embeds to report its devices' standing to Microsoft Entra ID
+// (Azure), where Conditional Access decides who may open mail and files. It
+// holds no code; each layer below is a package, useful alone.
+//
+// # The way of the data
+//
+//	a policy's actions   -> compliance.Resolve       the most restrictive action decides
+//	a standing           -> azure.Report             what Microsoft is told of one device
+//	a report             -> azure.Reporter           a channel: graph, or fake in a unit test
+//	Microsoft's answer   -> azure.Receipt            or an *azure.Error with kind, scope and outcome
+//	what came of it      -> status.Device            the Azure Device Details an administrator sees
+//
+// # Packages
+//
+//   - compliance: policy actions, compliance states, and which action decides.
+//     Pure.
+//   - status: the Azure Device Details of a device: four fields, why a blank one
+//     is blank, and the client status codes with their mapping from MSAL's
+//     errors. Pure.
+//   - azure: Report, Receipt, Error, and the interfaces of every channel.
+//   - azure/graph: the channel of Windows devices, Microsoft Graph.
+//   - azure/msal: tokens for many tenants, as an azcore.TokenCredential. Any
+//     credential of azidentity works in its place.
+//   - azure/fake: a Reporter in memory, for unit tests of a host.
+//   - azure/azuretest: the contract of Reporter as a test suite.
+//   - azure/azuresim: Microsoft's side, simulated: Entra's tokens and Graph with
+//     quotas and faults, in process or as a program.
+//
+// # Which platform goes where
+//
+// Microsoft takes the compliance of Windows devices through Microsoft Graph,
+// and lets no application write other devices there. iOS, iPadOS, Android and
+// macOS are reported through the Intune partner compliance services, a channel
+// that this module does not have yet.
+package devicestatus
