@@ -22,6 +22,11 @@ const (
 	// ErrUserNotFound: Azure does not know the device's user in this tenant.
 	ErrUserNotFound Kind = "user_not_found"
 
+	// ErrNotProvisioned: the tenant has not been set up for this channel.
+	// Nothing of this tenant goes through until it is; the error says what is
+	// missing.
+	ErrNotProvisioned Kind = "not_provisioned"
+
 	// ErrUnauthorized: no token could be had, or the tenant does not accept
 	// it. Error.ErrorCode holds the AADSTS number where Entra gave one.
 	// Nothing of this tenant goes through until its administrator, or whoever

@@ -20,11 +20,12 @@ const opBatch = "graph: report in a batch"
 // sendBatch sends one $batch call and gives each job its answer, or what to
 // wait for before it is sent again.
 func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
-	c := call{
-		tenant: key.tenant, method: http.MethodPost, url: r.base + "/$batch",
-		body: appendBatch(jobs), priority: key.priority, clientRequestID: guid.New(), final: true, batch: true, op: opBatch,
-	}
-	answer, tries, failure := r.call(ctx, c)
+	id := guid.New()
+	answer, tries, failure := r.tenants.Send(ctx, wire.Request{
+		Op: opBatch, Tenant: key.tenant, Method: http.MethodPost, URL: r.base + "/$batch", Body: appendBatch(jobs),
+		ClientRequestID: id, Priority: key.priority, Retry: r.retrying(true),
+		Partial: true, // what cannot be read of the answer is asked for again, item by item
+	})
 	for _, j := range jobs {
 		j.attempts += tries
 	}
@@ -45,7 +46,7 @@ func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
 			_, _ = r.settle(ctx, j) // its result is read from the job later
 		}
 	case answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusFailedDependency:
-		r.dealOut(jobs, answer, c.clientRequestID)
+		r.dealOut(jobs, answer, id)
 	default:
 		for _, j := range jobs {
 			j.broken(j.refusal(answer))

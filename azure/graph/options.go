@@ -1,15 +1,14 @@
 package graph
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+
+	"github.com/mdmkit/devicestatus/azure/internal/wire"
 )
 
 // Options of a Reporter. The zero value holds the documented defaults; New
@@ -46,7 +45,7 @@ const (
 // entry there gives the root, as in https://graph.microsoft.com, and the
 // audience of tokens, which is the root where it is empty. It is needed only
 // for clouds that this package does not know.
-const ServiceName cloud.ServiceName = "microsoftGraph"
+const ServiceName = wire.GraphService
 
 // CloudUSGovernmentDoD answers the configuration of US Government L5, whose
 // Graph has a root of its own while its authority is that of
@@ -62,47 +61,6 @@ func withGraph(c cloud.Configuration, root string) cloud.Configuration {
 	}
 	c.Services[ServiceName] = cloud.ServiceConfiguration{Endpoint: root, Audience: root}
 	return c
-}
-
-// root answers the address and the audience of the cloud's Graph.
-func root(c cloud.Configuration, plainHTTP bool) (endpoint, audience string, err error) {
-	service, ok := c.Services[ServiceName]
-	if !ok {
-		service, ok = known(c.ActiveDirectoryAuthorityHost)
-	}
-	if !ok {
-		return "", "", fmt.Errorf("graph: no address of Microsoft Graph is known for the authority %q: set Cloud.Services[graph.ServiceName]",
-			c.ActiveDirectoryAuthorityHost)
-	}
-	u, err := url.Parse(service.Endpoint)
-	switch {
-	case err != nil || u.Host == "":
-		return "", "", fmt.Errorf("graph: endpoint %q is not an address", service.Endpoint)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", "", fmt.Errorf("graph: endpoint of host %q holds a user, a query or a fragment", u.Host)
-	case u.Scheme != "https" && (u.Scheme != "http" || !plainHTTP):
-		return "", "", fmt.Errorf("graph: endpoint %q is not https, and InsecureAllowCredentialWithHTTP is not set", service.Endpoint)
-	}
-	endpoint = strings.TrimRight(service.Endpoint, "/")
-	audience = strings.TrimRight(service.Audience, "/")
-	if audience == "" {
-		audience = endpoint
-	}
-	return endpoint, audience, nil
-}
-
-// known answers the Graph of a national cloud by its authority.
-func known(authority string) (cloud.ServiceConfiguration, bool) {
-	host := strings.TrimRight(strings.TrimPrefix(authority, "https://"), "/")
-	roots := map[string]string{
-		"":                                 "https://graph.microsoft.com",
-		"login.microsoftonline.com":        "https://graph.microsoft.com",
-		"login.microsoftonline.us":         "https://graph.microsoft.us",
-		"login.partner.microsoftonline.cn": "https://microsoftgraph.chinacloudapi.cn",
-		"login.chinacloudapi.cn":           "https://microsoftgraph.chinacloudapi.cn",
-	}
-	address, ok := roots[host]
-	return cloud.ServiceConfiguration{Endpoint: address, Audience: address}, ok
 }
 
 // retryCodes are the statuses after which a write is tried again, unless the

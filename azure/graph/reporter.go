@@ -73,9 +73,9 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	case own.APIVersion != "":
 		return nil, fmt.Errorf("graph: APIVersion %q: the version of Microsoft Graph cannot be chosen", own.APIVersion)
 	}
-	endpoint, audience, err := root(own.Cloud, own.InsecureAllowCredentialWithHTTP)
+	root, audience, err := wire.Graph(own.Cloud, own.InsecureAllowCredentialWithHTTP)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("graph: %w", err)
 	}
 	own.Transport = wire.NewTransport(own.Transport, mostAnswer)
 	own.Retry.StatusCodes = retryCodes(own.Retry.StatusCodes)
@@ -84,9 +84,9 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	return &Reporter{
 		tenants: wire.NewTenants(cred, wire.Options{
 			Module: "devicestatus/graph", Version: moduleVersion,
-			Scope: audience + "/.default", Client: own.ClientOptions, MostTenants: own.MaxTenants,
+			Scope: audience + "/.default", Client: own.ClientOptions, MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
 		}),
-		base:  endpoint + "/v1.0",
+		base:  root + "/v1.0",
 		retry: own.Retry, final: final,
 		keep: own.KeepObjects, inFlight: own.BatchesInFlight,
 	}, nil
@@ -136,9 +136,10 @@ func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 		if j.phase == phaseWrite {
 			body = j.appendBody(make([]byte, 0, likelyBody(j)))
 		}
-		answer, tries, failure := r.call(ctx, call{
-			tenant: j.report.TenantID, method: j.method(), url: string(j.appendPath(append(make([]byte, 0, 128), r.base...))), body: body,
-			priority: priority(j.report.Trigger), clientRequestID: j.clientRequestID(), final: j.final(), op: j.op,
+		answer, tries, failure := r.tenants.Send(ctx, wire.Request{
+			Op: j.op, Tenant: j.report.TenantID, Method: j.method(), Body: body,
+			URL:             string(j.appendPath(append(make([]byte, 0, 128), r.base...))),
+			ClientRequestID: j.clientRequestID(), Priority: priority(j.report.Trigger), Retry: r.retrying(j.final()),
 		})
 		j.attempts += tries
 		if failure != nil {
@@ -150,16 +151,20 @@ func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 	return j.result()
 }
 
-const (
-	priorityLow    = "low"
-	priorityNormal = "normal"
-)
+// retrying answers how to retry a request to which a 404 is an answer, or
+// replication to wait for.
+func (r *Reporter) retrying(final bool) *policy.RetryOptions {
+	if !final || r.final.MaxRetries < 0 {
+		return nil // the pipeline's own
+	}
+	return &r.final
+}
 
 // priority is how dear a report is to Microsoft's load shedding: the weekly
-// report may be dropped first.
+// report may be dropped first. What says nothing is normal.
 func priority(t azure.Trigger) string {
 	if t == azure.TriggerRefresh {
-		return priorityLow
+		return "low"
 	}
-	return priorityNormal
+	return ""
 }

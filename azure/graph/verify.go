@@ -22,11 +22,11 @@ func (r *Reporter) Verify(ctx context.Context, report azure.Report) (azure.Verif
 	if err := report.Validate(); err != nil {
 		return azure.Verification{}, err
 	}
-	answer, _, failure := r.call(ctx, call{
-		tenant: guid.Canonical(report.TenantID), method: http.MethodGet,
-		url: string(appendDevice([]byte(r.base), guid.Canonical(report.DeviceID))) +
+	answer, _, failure := r.tenants.Send(ctx, wire.Request{
+		Op: op, Tenant: guid.Canonical(report.TenantID), Method: http.MethodGet,
+		URL: string(appendDevice([]byte(r.base), guid.Canonical(report.DeviceID))) +
 			"?$select=id,operatingSystem,trustType,isCompliant,isManaged,mdmAppId",
-		priority: priority(report.Trigger), clientRequestID: guid.New(), final: true, op: op,
+		ClientRequestID: guid.New(), Priority: priority(report.Trigger), Retry: r.retrying(true),
 	})
 	if failure != nil {
 		return azure.Verification{}, failure

@@ -21,7 +21,7 @@ type Answer struct {
 // out of the detail.
 func Failure(op string, a Answer, names ...string) *azure.Error {
 	e := &azure.Error{Op: op, StatusCode: a.StatusCode, ClientRequestID: a.ClientRequestID}
-	e.Kind, e.Scope, e.Outcome = meaning(a.StatusCode)
+	e.Kind, e.Scope, e.Outcome = Meaning(a.StatusCode)
 	if fault, ok := ParseFault(a.Body); ok {
 		e.ErrorCode = fault.Code
 		e.RequestID = fault.RequestID
@@ -40,9 +40,9 @@ func Failure(op string, a Answer, names ...string) *azure.Error {
 	return e
 }
 
-// meaning is what a status says without its body. 429 is an unknown outcome
+// Meaning is what a status says without its body. 429 is an unknown outcome
 // because Microsoft was seen to throttle calls that it had applied.
-func meaning(status int) (azure.Kind, azure.Scope, azure.Outcome) {
+func Meaning(status int) (azure.Kind, azure.Scope, azure.Outcome) {
 	switch status {
 	case http.StatusUnauthorized:
 		return azure.ErrUnauthorized, azure.ScopeTenant, azure.OutcomeRefused

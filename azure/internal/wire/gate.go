@@ -13,60 +13,29 @@ import (
 // alone would make them wait without looking at their contexts, and after a
 // refusal let each of them ask again, one after the other.
 type gate struct {
-	mu     sync.Mutex
-	fresh  time.Time // a token is at hand until then
-	flight *flight
-}
-
-type flight struct {
-	done chan struct{}
-	err  error
-	own  bool // the error was the caller's own context
+	mu      sync.Mutex
+	fresh   time.Time // a token is at hand until then
+	flights Flights[struct{}]
 }
 
 // enter runs authorize at once where a token is at hand, and else once for all
 // who wait.
 func (g *gate) enter(ctx context.Context, authorize func(policy.TokenRequestOptions) error, ask policy.TokenRequestOptions) error {
-	for {
-		g.mu.Lock()
-		if time.Now().Before(g.fresh) {
-			g.mu.Unlock()
-			return authorize(ask)
-		}
-		f := g.flight
-		if f == nil {
-			return g.lead(ctx, authorize, ask)
-		}
-		g.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-f.done:
-		}
-		if f.err == nil {
-			return authorize(ask)
-		}
-		if !f.own {
-			return f.err
-		}
-	}
-}
-
-// lead runs authorize for everybody. It is called with mu held.
-func (g *gate) lead(ctx context.Context, authorize func(policy.TokenRequestOptions) error, ask policy.TokenRequestOptions) error {
-	f := &flight{done: make(chan struct{}), own: true}
-	g.flight = f
+	g.mu.Lock()
+	fresh := time.Now().Before(g.fresh)
 	g.mu.Unlock()
-	// Deferred, so that a credential that panics leaves nobody waiting.
-	defer func() {
-		g.mu.Lock()
-		g.flight = nil
-		g.mu.Unlock()
-		close(f.done)
-	}()
-	f.err = authorize(ask)
-	f.own = ctx.Err() != nil
-	return f.err
+	if fresh {
+		return authorize(ask)
+	}
+	mine := false
+	_, err := g.flights.Do(ctx, "", func() (struct{}, error) {
+		mine = true
+		return struct{}{}, authorize(ask)
+	})
+	if err != nil || mine {
+		return err
+	}
+	return authorize(ask) // with the token that another fetched
 }
 
 // have notes that a token is at hand until expiry.

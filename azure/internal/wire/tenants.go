@@ -1,10 +1,8 @@
 package wire
 
 import (
-	"container/list"
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -17,48 +15,40 @@ type Options struct {
 	Scope           string // what tokens are asked for
 	Client          azcore.ClientOptions
 	MostTenants     int
+	MostAnswer      int64 // bytes of one answer, as given to NewTransport
 }
 
 // Tenants holds one pipeline a tenant: the SDK's bearer policy caches one
 // token and does not look at the tenant. Safe for concurrent use.
 type Tenants struct {
-	cred  azcore.TokenCredential
-	o     Options
-	mu    sync.Mutex
-	byID  map[string]*list.Element
-	order *list.List // of *tenant, the one used last in front
-}
-
-type tenant struct {
-	id     string
-	client *azcore.Client
+	cred    azcore.TokenCredential
+	o       Options
+	clients *Cache[*azcore.Client]
+	dials   Flights[*azcore.Client]
 }
 
 // NewTenants answers pipelines that take their tokens from cred. The transport
 // in o is used as it is: see NewTransport.
 func NewTenants(cred azcore.TokenCredential, o Options) *Tenants {
-	return &Tenants{cred: cred, o: o, byID: map[string]*list.Element{}, order: list.New()}
+	return &Tenants{cred: cred, o: o, clients: NewCache[*azcore.Client](o.MostTenants, 0)}
 }
 
 // Client answers the client of the tenant, a GUID in lower case. Beyond
 // MostTenants the one not used for longest is forgotten, with its token.
 func (t *Tenants) Client(id string) (*azcore.Client, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if found, ok := t.byID[id]; ok {
-		t.order.MoveToFront(found)
-		return found.Value.(*tenant).client, nil
+	if client, known, _ := t.clients.Get(id); known {
+		return client, nil
 	}
-	client, err := t.dial(id)
-	if err != nil {
-		return nil, err
-	}
-	t.byID[id] = t.order.PushFront(&tenant{id: id, client: client})
-	if t.order.Len() > t.o.MostTenants {
-		oldest := t.order.Remove(t.order.Back()).(*tenant)
-		delete(t.byID, oldest.id)
-	}
-	return client, nil
+	return t.dials.Do(context.Background(), id, func() (*azcore.Client, error) {
+		if client, known, _ := t.clients.Get(id); known {
+			return client, nil
+		}
+		client, err := t.dial(id)
+		if err == nil {
+			t.clients.Put(id, client)
+		}
+		return client, err
+	})
 }
 
 // dial makes a tenant's pipeline. In the order in which a request passes:
