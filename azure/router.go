@@ -1,0 +1,218 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mdmkit/devicestatus/status"
+)
+
+// Route says which platforms a channel serves.
+type Route struct {
+	Reporter  Reporter
+	Platforms []Platform
+}
+
+// Router is one Reporter over several channels: it picks the channel by the
+// report's platform. It has every optional interface and passes it on to the
+// channel that has it too. Safe for concurrent use where its channels are.
+type Router struct {
+	channels   []Reporter
+	byPlatform map[Platform]int
+}
+
+var (
+	_ BatchReporter    = (*Router)(nil)
+	_ Checker          = (*Router)(nil)
+	_ Deleter          = (*Router)(nil)
+	_ InventoryCarrier = (*Router)(nil)
+	_ Verifier         = (*Router)(nil)
+)
+
+// NewRouter answers a Router. A platform may stand in one route only; reports
+// of a platform that stands in none are refused with [ErrUnsupported].
+func NewRouter(routes ...Route) (*Router, error) {
+	r := &Router{byPlatform: map[Platform]int{}}
+	var faults []error
+	for i, route := range routes {
+		if route.Reporter == nil {
+			faults = append(faults, fmt.Errorf("route %d has no reporter", i))
+		}
+		if len(route.Platforms) == 0 {
+			faults = append(faults, fmt.Errorf("route %d has no platforms", i))
+		}
+		for _, p := range route.Platforms {
+			if _, taken := r.byPlatform[p]; taken {
+				faults = append(faults, fmt.Errorf("route %d: platform %v stands in an earlier one", i, p))
+			}
+			if p == PlatformUnspecified || int(p) >= len(platforms.Texts) {
+				faults = append(faults, fmt.Errorf("route %d: %v is not a platform", i, p))
+			}
+			r.byPlatform[p] = i
+		}
+		r.channels = append(r.channels, route.Reporter)
+	}
+	if len(routes) == 0 {
+		faults = append(faults, errors.New("no routes"))
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("azure: router: %w", oneLine(faults))
+	}
+	return r, nil
+}
+
+// channel answers the channel of a report, or why there is none. A report
+// without a platform is refused as its channel would refuse it.
+func (r *Router) channel(op string, report Report) (int, error) {
+	if i, ok := r.byPlatform[report.Platform]; ok {
+		return i, nil
+	}
+	if report.Platform == PlatformUnspecified || int(report.Platform) >= len(platforms.Texts) {
+		return 0, report.Validate()
+	}
+	return 0, unsupported(op, fmt.Errorf("no channel is set up for %v devices", report.Platform))
+}
+
+func unsupported(op string, err error) *Error {
+	return &Error{Op: op, Kind: ErrUnsupported, Scope: ScopeDevice, Outcome: OutcomeNotSent, Err: err}
+}
+
+// Report implements [Reporter].
+func (r *Router) Report(ctx context.Context, report Report) (Receipt, error) {
+	i, err := r.channel("report", report)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return r.channels[i].Report(ctx, report)
+}
+
+// ReportBatch implements [BatchReporter]. The channels work side by side. A
+// channel that is no BatchReporter gets its reports one by one.
+func (r *Router) ReportBatch(ctx context.Context, rs []Report) []Result {
+	results := make([]Result, len(rs))
+	for from := 0; from < len(rs); {
+		from = r.reportRun(ctx, rs, results, from)
+	}
+	return results
+}
+
+// reportRun sends reports from a place on, up to the first whose device came
+// before on another channel: the two must not be sent at once. It answers how
+// far it came.
+func (r *Router) reportRun(ctx context.Context, rs []Report, results []Result, from int) int {
+	byChannel := make([][]int, len(r.channels)) // places in rs
+	channelOf := map[[2]string]int{}
+	to := from
+	for ; to < len(rs); to++ {
+		i, err := r.channel("report", rs[to])
+		if err != nil {
+			results[to].Err = err
+			continue
+		}
+		device := [2]string{rs[to].TenantID, rs[to].DeviceID}
+		if before, seen := channelOf[device]; seen && before != i {
+			break
+		}
+		channelOf[device] = i
+		byChannel[i] = append(byChannel[i], to)
+	}
+	var channels sync.WaitGroup
+	for i, places := range byChannel {
+		if len(places) == 0 {
+			continue
+		}
+		channels.Go(func() {
+			group := make([]Report, len(places))
+			for k, at := range places {
+				group[k] = rs[at]
+			}
+			answers := reportAll(ctx, r.channels[i], group)
+			for k, at := range places {
+				if k < len(answers) {
+					results[at] = answers[k]
+				} else {
+					results[at].Err = errNoResult()
+				}
+			}
+		})
+	}
+	channels.Wait()
+	return to
+}
+
+func reportAll(ctx context.Context, channel Reporter, group []Report) []Result {
+	if batcher, ok := channel.(BatchReporter); ok {
+		return batcher.ReportBatch(ctx, group)
+	}
+	results := make([]Result, len(group))
+	for i, report := range group {
+		results[i].Receipt, results[i].Err = channel.Report(ctx, report)
+	}
+	return results
+}
+
+// Check implements [Checker]: the receipt finds its channel by name, also in a
+// process that did not send the report.
+func (r *Router) Check(ctx context.Context, receipt Receipt) (Receipt, error) {
+	if receipt.State == status.Successful || receipt.State == status.Failed {
+		return receipt, nil
+	}
+	for _, channel := range r.channels {
+		checker, ok := channel.(Checker)
+		if !ok {
+			continue
+		}
+		// Every channel refuses a foreign receipt in this way, without a call.
+		checked, err := checker.Check(ctx, receipt)
+		if !errors.Is(err, ErrUnsupported) {
+			return checked, err
+		}
+	}
+	return receipt, unsupported("check", fmt.Errorf("no channel that is set up answers receipts of %.40q", receipt.Channel))
+}
+
+// DeleteObject implements [Deleter].
+func (r *Router) DeleteObject(ctx context.Context, report Report) (Receipt, error) {
+	i, err := r.channel("delete", report)
+	if err != nil {
+		return Receipt{}, err
+	}
+	deleter, ok := r.channels[i].(Deleter)
+	if !ok {
+		return Receipt{}, unsupported("delete", fmt.Errorf("the channel of %v devices has no second step of removal", report.Platform))
+	}
+	return deleter.DeleteObject(ctx, report)
+}
+
+// CarriedInventory implements [InventoryCarrier]. A channel that does not say
+// what it carries is taken to carry everything.
+func (r *Router) CarriedInventory(p Platform, i Inventory) Inventory {
+	at, ok := r.byPlatform[p]
+	if !ok {
+		return Inventory{}
+	}
+	if carrier, ok := r.channels[at].(InventoryCarrier); ok {
+		return carrier.CarriedInventory(p, i)
+	}
+	return i
+}
+
+// Verify implements [Verifier] through the platform's own channel, or where
+// that cannot, through another: Entra shows the devices of all channels.
+func (r *Router) Verify(ctx context.Context, report Report) (Verification, error) {
+	i, err := r.channel("verify", report)
+	if err != nil {
+		return Verification{}, err
+	}
+	if own, ok := r.channels[i].(Verifier); ok {
+		return own.Verify(ctx, report)
+	}
+	for _, channel := range r.channels {
+		if other, ok := channel.(Verifier); ok {
+			return other.Verify(ctx, report)
+		}
+	}
+	return Verification{}, unsupported("verify", errors.New("no channel that is set up reads devices back"))
+}
