@@ -29,6 +29,7 @@ var (
 	_ Deleter          = (*Router)(nil)
 	_ InventoryCarrier = (*Router)(nil)
 	_ Verifier         = (*Router)(nil)
+	_ Preflighter      = (*Router)(nil)
 )
 
 // NewRouter answers a Router. A platform may stand in one route only; reports
@@ -215,4 +216,30 @@ func (r *Router) Verify(ctx context.Context, report Report) (Verification, error
 		}
 	}
 	return Verification{}, unsupported("verify", errors.New("no channel that is set up reads devices back"))
+}
+
+// Preflight implements [Preflighter]: what the channels of these platforms
+// answer, one channel after the other.
+func (r *Router) Preflight(ctx context.Context, tenantID string, platforms ...Platform) []Finding {
+	var findings []Finding
+	for i, channel := range r.channels {
+		var own []Platform
+		for _, p := range platforms {
+			if at, ok := r.byPlatform[p]; ok && at == i {
+				own = append(own, p)
+			}
+		}
+		if p, ok := channel.(Preflighter); ok && len(own) > 0 {
+			findings = append(findings, p.Preflight(ctx, tenantID, own...)...)
+		}
+	}
+	for _, p := range platforms {
+		if _, ok := r.byPlatform[p]; !ok {
+			findings = append(findings, Finding{
+				Check: "router: a channel for " + p.String(), State: CheckFailed, Saw: "no channel is set up",
+				Advice: "give the router a route for " + p.String(),
+			})
+		}
+	}
+	return findings
 }

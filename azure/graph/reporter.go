@@ -31,6 +31,8 @@ const mostAnswer = 4 << 20
 // Reporter reports Windows devices to Microsoft Graph. Make one with New and
 // keep it: it holds tokens and connections. Safe for concurrent use.
 type Reporter struct {
+	cred     azcore.TokenCredential
+	scope    string
 	tenants  *wire.Tenants
 	base     string // https://graph.microsoft.com/v1.0
 	retry    policy.RetryOptions
@@ -45,6 +47,7 @@ var (
 	_ azure.Deleter          = (*Reporter)(nil)
 	_ azure.InventoryCarrier = (*Reporter)(nil)
 	_ azure.Verifier         = (*Reporter)(nil)
+	_ azure.Preflighter      = (*Reporter)(nil)
 )
 
 // New answers a Reporter that takes its tokens from cred, which is asked with
@@ -81,10 +84,12 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	own.Retry.StatusCodes = retryCodes(own.Retry.StatusCodes)
 	final := own.Retry
 	final.StatusCodes = slices.DeleteFunc(slices.Clone(own.Retry.StatusCodes), func(code int) bool { return code == http.StatusNotFound })
+	scope := audience + "/.default"
 	return &Reporter{
+		cred: cred, scope: scope,
 		tenants: wire.NewTenants(cred, wire.Options{
 			Module: "devicestatus/graph", Version: moduleVersion,
-			Scope: audience + "/.default", Client: own.ClientOptions, MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
+			Scope: scope, Client: own.ClientOptions, MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
 		}),
 		base:  root + "/v1.0",
 		retry: own.Retry, final: final,

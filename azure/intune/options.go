@@ -58,6 +58,11 @@ type Options struct {
 	// right. Entries given here replace the defaults one by one.
 	PolicyTexts map[azure.Platform]string
 
+	// PartnerID is this partner's id among a tenant's compliance partners, a
+	// GUID, for Preflight. Empty: Preflight looks at every partner of the
+	// tenant.
+	PartnerID string
+
 	// TrustedHosts are hosts, each with a port where it is not 443, that may be
 	// given a token besides those of Microsoft's service: a simulator's, or a
 	// relay's. They come from code, never from a tenant.

@@ -22,6 +22,9 @@ type Policy struct {
 	Platform    string // Microsoft's text: see Options.PolicyTexts
 }
 
+// policiesPath is where policies are listed and made.
+const policiesPath = "/PartnerCompliancePolicies?api-version=1.6"
+
 // EnsurePolicy answers the tenant's policy for a platform, and makes it with
 // that name and description where there is none. A policy that exists is left
 // as it is. Two calls at once make one policy.
@@ -39,22 +42,21 @@ func (r *Reporter) EnsurePolicy(ctx context.Context, tenantID string, p azure.Pl
 		return Policy{}, failure
 	}
 	tenantID = guid.Canonical(tenantID)
-	at += "/PartnerCompliancePolicies"
-	const version = "?api-version=1.6"
+	at += policiesPath
 
-	found, failure := r.findPolicy(ctx, op, tenantID, at+version, text)
+	found, failure := r.findPolicy(ctx, op, tenantID, at, text)
 	if failure != nil {
 		return Policy{}, failure
 	}
 	if found != nil {
 		return *found, nil
 	}
-	answer, failure := r.manage(ctx, op, tenantID, http.MethodPost, at+version, map[string]any{
+	answer, failure := r.manage(ctx, op, tenantID, http.MethodPost, at, map[string]any{
 		"DisplayName": name, "Description": description, "Platform": text, "PartnerManagedCompliance": true,
 	})
 	if failure != nil && failure.StatusCode == http.StatusConflict {
 		// Made by another between the question and the request.
-		found, failure = r.findPolicy(ctx, op, tenantID, at+version, text)
+		found, failure = r.findPolicy(ctx, op, tenantID, at, text)
 		if failure == nil && found == nil {
 			failure = unreadable(op, answer)
 			failure.Err = errors.New("Microsoft says that the policy exists, and does not show it")

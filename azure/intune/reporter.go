@@ -31,6 +31,9 @@ const mostAnswer = 4 << 20
 // holds tokens, addresses and connections. Safe for concurrent use.
 type Reporter struct {
 	o            Options
+	cred         azcore.TokenCredential
+	graphScope   string
+	scope        string
 	graph        string // https://graph.microsoft.com/v1.0
 	service      service
 	graphTenants *wire.Tenants // with tokens for Microsoft Graph
@@ -45,6 +48,7 @@ var (
 	_ azure.BatchReporter    = (*Reporter)(nil)
 	_ azure.Checker          = (*Reporter)(nil)
 	_ azure.InventoryCarrier = (*Reporter)(nil)
+	_ azure.Preflighter      = (*Reporter)(nil)
 )
 
 // New answers a Reporter that takes its tokens from cred, which is asked with
@@ -76,6 +80,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	graph.Scope = audience + "/.default"
 	partner.Scope = where.audience + "/.default" // two slashes: the audience ends in one
 	return &Reporter{
+		cred: cred, graphScope: graph.Scope, scope: partner.Scope,
 		o: own, graph: root + "/v1.0", service: where,
 		graphTenants: wire.NewTenants(cred, graph),
 		tenants:      wire.NewTenants(cred, partner),
