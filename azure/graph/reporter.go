@@ -83,7 +83,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	final.StatusCodes = slices.DeleteFunc(slices.Clone(own.Retry.StatusCodes), func(code int) bool { return code == http.StatusNotFound })
 	return &Reporter{
 		tenants: wire.NewTenants(cred, wire.Options{
-			Module: "devicestatus/graph", Version: moduleVersion,
+			Module: "devicestatus-graph", Version: moduleVersion,
 			Scope: audience + "/.default", Client: own.ClientOptions, MostTenants: own.MaxTenants,
 		}),
 		base:  endpoint + "/v1.0",
@@ -95,7 +95,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 // Report sends one report: see the package comment for what is sent, and
 // [azure.Reporter] for the contract.
 func (r *Reporter) Report(ctx context.Context, report azure.Report) (azure.Receipt, error) {
-	j := job{op: "graph: report"}
+	j := job{}
 	if err := j.accept(report, r.keep); err != nil {
 		return azure.Receipt{}, err
 	}
@@ -105,17 +105,16 @@ func (r *Reporter) Report(ctx context.Context, report azure.Report) (azure.Recei
 // DeleteObject takes the second step of a removal alone: see [azure.Deleter].
 // Options.KeepObjects does not concern it.
 func (r *Reporter) DeleteObject(ctx context.Context, report azure.Report) (azure.Receipt, error) {
-	j := job{op: "graph: delete"}
+	j := job{phase: phaseRead}
 	if err := j.accept(report, false); err != nil {
 		return azure.Receipt{}, err
 	}
 	if j.report.State != compliance.StateRemoved {
 		return azure.Receipt{}, &azure.Error{
-			Op: j.op, Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
+			Op: j.doing(), Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
 			Err: fmt.Errorf("State %v: only a removed device's object is deleted", j.report.State),
 		}
 	}
-	j.phase = phaseRead
 	return r.settle(ctx, &j)
 }
 
@@ -138,7 +137,7 @@ func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 		}
 		answer, tries, failure := r.call(ctx, call{
 			tenant: j.report.TenantID, method: j.method(), url: string(j.appendPath(append(make([]byte, 0, 128), r.base...))), body: body,
-			priority: priority(j.report.Trigger), clientRequestID: j.clientRequestID(), final: j.final(), op: j.op,
+			priority: priority(j.report.Trigger), clientRequestID: j.clientRequestID(), final: j.final(), op: j.doing(),
 		})
 		j.attempts += tries
 		if failure != nil {
