@@ -79,6 +79,11 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	}
 	own.Transport = wire.NewTransport(own.Transport, mostAnswer)
 	own.Retry.StatusCodes = retryCodes(own.Retry.StatusCodes)
+	if own.Retry.RetryDelay < 0 {
+		// No delay. The SDK's retry policy takes its own zero for an overflow
+		// and waits MaxRetryDelay.
+		own.Retry.RetryDelay = time.Nanosecond
+	}
 	final := own.Retry
 	final.StatusCodes = slices.DeleteFunc(slices.Clone(own.Retry.StatusCodes), func(code int) bool { return code == http.StatusNotFound })
 	return &Reporter{
