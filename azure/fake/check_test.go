@@ -65,6 +65,25 @@ func TestRelease(t *testing.T) {
 	f.Release() // nothing waits
 }
 
+// Reports are settled in the order in which they were accepted, so that a
+// script for the next verdict meets the oldest.
+func TestReleaseOrder(t *testing.T) {
+	for range 20 { // the map of what waits has an order of its own
+		f := fake.New(&fake.Options{SettleAfter: fake.OnRelease})
+		var receipts []azure.Receipt
+		for range 4 {
+			receipts = append(receipts, report(t, f, ipad(compliance.StateCompliant)))
+		}
+		f.Inject(fake.Fault{Step: fake.StepVerdict, Err: &azure.Error{Kind: azure.ErrRejected}, Times: 2})
+		f.Release()
+		for i, receipt := range receipts {
+			if got := check(t, f, receipt); (got.State == status.Failed) != (i < 2) {
+				t.Fatalf("verdict %d: %v, want the first two refused", i, got.State)
+			}
+		}
+	}
+}
+
 // Of two reports of one device the newer stays, in whichever order Microsoft
 // comes to them.
 func TestNewestStays(t *testing.T) {
