@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -12,8 +13,8 @@ import (
 )
 
 // transport is the last step of every pipeline. It counts attempts, follows no
-// redirect, bounds every answer, and lets a 503 be followed by a new
-// connection.
+// redirect, bounds every answer, lets a 503 be followed by a new connection,
+// and keeps the text of its errors from the SDK's log.
 type transport struct {
 	policy.Transporter
 	most    int64
@@ -30,6 +31,10 @@ func NewTransport(t policy.Transporter, most int64) policy.Transporter {
 	case nil:
 		t = newClient()
 	case *http.Client:
+		if client == nil {
+			t = newClient()
+			break
+		}
 		own := *client
 		own.CheckRedirect = stay
 		t = &own
@@ -44,10 +49,17 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // bound on how long an answer may take to begin, and pings that find out dead
 // connections.
 func newClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+	// A host may have put something else in its place.
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = standard.Clone()
+	}
 	t.MaxIdleConnsPerHost = 16
 	t.ResponseHeaderTimeout = 100 * time.Second
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.TLSClientConfig == nil {
+		t.TLSClientConfig = &tls.Config{}
+	}
+	t.TLSClientConfig.MinVersion = max(t.TLSClientConfig.MinVersion, tls.VersionTLS12)
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}
 	return &http.Client{Transport: t, CheckRedirect: stay}
 }
@@ -64,8 +76,17 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 		c.attempts.Add(1)
 	}
 	resp, err := t.Transporter.Do(req)
-	if err != nil || resp == nil {
-		return resp, err
+	if err == nil && resp == nil {
+		err = errors.New("neither an answer nor an error")
+	}
+	if err != nil {
+		return nil, sealed{err}
+	}
+	if resp.Body != nil && resp.Body != http.NoBody {
+		resp.Body = &bounded{body: resp.Body, left: t.most}
+		if err := readWhole(req, resp); err != nil {
+			return nil, sealed{err}
+		}
 	}
 	if resp.StatusCode == http.StatusServiceUnavailable {
 		// Microsoft asks for a new connection after a 503: the one in use may
@@ -74,11 +95,38 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 			pool.CloseIdleConnections()
 		}
 	}
-	if resp.Body != nil && resp.Body != http.NoBody {
-		resp.Body = &bounded{body: resp.Body, left: t.most}
-	}
 	return resp, nil
 }
+
+// readWhole reads an answer's body where the SDK would make too much of one
+// that breaks off: it does not try a PATCH again then, whatever the status. An
+// error is told by its status, even if the body is cut off or has no end; the
+// answer to a PATCH that breaks off is a broken call like any other. What is
+// left is read where it is used.
+func readWhole(req *http.Request, resp *http.Response) error {
+	failed := resp.StatusCode >= 300
+	if !failed && req.Method != http.MethodPatch {
+		return nil
+	}
+	text, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	switch {
+	case err == nil:
+	case !failed || req.Context().Err() != nil:
+		return err
+	default:
+		text = nil
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(text))
+	return nil
+}
+
+// sealed is an error of a transport, whose text may hold anything, as it goes
+// through the policies of the SDK, which log it.
+type sealed struct{ err error }
+
+func (s sealed) Error() string { return cause(s.err).Error() }
+func (s sealed) Unwrap() error { return s.err }
 
 // mostInMemory bounds the requests that inMemory reads, in bytes; a full batch
 // is a tenth of it.
@@ -129,6 +177,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return n, ErrTooLong
 	}
 	b.left -= int64(n)
+	if err != nil && err != io.EOF {
+		err = sealed{err}
+	}
 	return n, err
 }
 
