@@ -274,7 +274,9 @@ func TestVerify(t *testing.T) {
 		{pc(compliance.StateCompliant), azure.Verification{Verdict: azure.VerdictMatch, Device: joined}},
 		{pc(compliance.StateNonCompliant), azure.Verification{Verdict: azure.VerdictMismatch, Mismatches: []string{"isCompliant"}, Device: joined}},
 		{pc(compliance.StateRemoved), azure.Verification{Verdict: azure.VerdictMismatch, Mismatches: []string{"isCompliant", "isManaged"}, Device: joined}},
-		{ipad(compliance.StateRemoved), azure.Verification{Verdict: azure.VerdictMismatch, Mismatches: []string{"isCompliant", "isManaged"}, Device: azure.EntraDevice{TrustType: "ServerAd"}}},
+		// What was never written counts as false.
+		{ipad(compliance.StateRemoved), azure.Verification{Verdict: azure.VerdictMatch, Device: azure.EntraDevice{TrustType: "ServerAd"}}},
+		{ipad(compliance.StateNonCompliant), azure.Verification{Verdict: azure.VerdictMismatch, Mismatches: []string{"isManaged"}, Device: azure.EntraDevice{TrustType: "ServerAd"}}},
 		{absent, azure.Verification{Verdict: azure.VerdictAbsent}},
 	} {
 		got, err := f.Verify(t.Context(), tc.report)
