@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 // alone would make them wait without looking at their contexts, and after a
 // refusal let each of them ask again, one after the other.
 type gate struct {
-	mu     sync.Mutex
-	fresh  time.Time // a token is at hand until then
-	flight *flight
+	mu      sync.Mutex
+	fresh   time.Time // a token is at hand until then
+	flight  *flight
+	wrecked bool // see wreck
 }
 
 type flight struct {
@@ -24,11 +26,18 @@ type flight struct {
 	own  bool // the error was the caller's own context
 }
 
+// errWrecked is of callers that wait for a credential that panics.
+var errWrecked = &tokenError{errors.New("the credential panicked")}
+
 // enter runs authorize at once where a token is at hand, and else once for all
 // who wait.
 func (g *gate) enter(ctx context.Context, authorize func(policy.TokenRequestOptions) error, ask policy.TokenRequestOptions) error {
 	for {
 		g.mu.Lock()
+		if g.wrecked {
+			g.mu.Unlock()
+			return errWrecked
+		}
 		if time.Now().Before(g.fresh) {
 			g.mu.Unlock()
 			return authorize(ask)
@@ -54,7 +63,7 @@ func (g *gate) enter(ctx context.Context, authorize func(policy.TokenRequestOpti
 
 // lead runs authorize for everybody. It is called with mu held.
 func (g *gate) lead(ctx context.Context, authorize func(policy.TokenRequestOptions) error, ask policy.TokenRequestOptions) error {
-	f := &flight{done: make(chan struct{}), own: true}
+	f := &flight{done: make(chan struct{}), err: errWrecked}
 	g.flight = f
 	g.mu.Unlock()
 	// Deferred, so that a credential that panics leaves nobody waiting.
@@ -78,3 +87,18 @@ func (g *gate) have(expiry time.Time) {
 
 // lost notes that the token at hand was not accepted.
 func (g *gate) lost() { g.have(time.Time{}) }
+
+// wreck notes that the credential panicked. The SDK's policy keeps waiting for
+// its answer for ever then, and whoever asks that policy for a token with it: so
+// nobody may, and the tenant needs a new pipeline.
+func (g *gate) wreck() {
+	g.mu.Lock()
+	g.wrecked = true
+	g.mu.Unlock()
+}
+
+func (g *gate) usable() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.wrecked
+}

@@ -32,6 +32,7 @@ type Tenants struct {
 type tenant struct {
 	id     string
 	client *azcore.Client
+	gate   *gate
 }
 
 // NewTenants answers pipelines that take their tokens from cred. The transport
@@ -46,26 +47,30 @@ func (t *Tenants) Client(id string) (*azcore.Client, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if found, ok := t.byID[id]; ok {
-		t.order.MoveToFront(found)
-		return found.Value.(*tenant).client, nil
+		if known := found.Value.(*tenant); known.gate.usable() {
+			t.order.MoveToFront(found)
+			return known.client, nil
+		}
+		t.forget(found)
 	}
-	client, err := t.dial(id)
+	g := &gate{}
+	client, err := t.dial(id, g)
 	if err != nil {
 		return nil, err
 	}
-	t.byID[id] = t.order.PushFront(&tenant{id: id, client: client})
+	t.byID[id] = t.order.PushFront(&tenant{id: id, client: client, gate: g})
 	if t.order.Len() > t.o.MostTenants {
-		oldest := t.order.Remove(t.order.Back()).(*tenant)
-		delete(t.byID, oldest.id)
+		t.forget(t.order.Back())
 	}
 	return client, nil
 }
 
+func (t *Tenants) forget(e *list.Element) { delete(t.byID, t.order.Remove(e).(*tenant).id) }
+
 // dial makes a tenant's pipeline. In the order in which a request passes:
 // the SDK's retry policy, then for each attempt front, the SDK's bearer
 // policy, behind, and the transport.
-func (t *Tenants) dial(id string) (*azcore.Client, error) {
-	g := &gate{}
+func (t *Tenants) dial(id string, g *gate) (*azcore.Client, error) {
 	ask := policy.TokenRequestOptions{Scopes: []string{t.o.Scope}, TenantID: id}
 	bearer := runtime.NewBearerTokenPolicy(&watched{t.cred, g}, ask.Scopes, &policy.BearerTokenOptions{
 		AuthorizationHandler: policy.AuthorizationHandler{
@@ -92,14 +97,21 @@ func (t *Tenants) dial(id string) (*azcore.Client, error) {
 }
 
 // watched is the host's credential. It marks its errors, and tells the gate
-// until when a token is at hand.
+// until when a token is at hand, or that it panicked.
 type watched struct {
 	azcore.TokenCredential
 	gate *gate
 }
 
 func (w *watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			w.gate.wreck()
+		}
+	}()
 	token, err := w.TokenCredential.GetToken(ctx, o)
+	returned = true
 	if err != nil {
 		return token, &tokenError{err}
 	}
