@@ -216,3 +216,63 @@ func TestModuleVersionIsTheSDKs(t *testing.T) {
 		t.Error("a client that was not made is kept")
 	}
 }
+
+// While a rejected token is replaced, each waits no longer than its own
+// context allows, as for the first.
+func TestWaitForReplacementEndsWithTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		cred := &forgetful{fail: func(context.Context) error {
+			if asked++; asked > 1 {
+				time.Sleep(time.Minute)
+			}
+			return nil
+		}}
+		all := pipelines(cred, serve(always(401, stale), always(204, "")))
+		var wait sync.WaitGroup
+		wait.Go(func() {
+			if resp, _, err := send(t.Context(), t, all, tenantA, "{}"); err != nil || resp.StatusCode != 204 {
+				t.Errorf("got %v, %v", resp, err)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, _, err := send(ctx, t, all, tenantA, "{}")
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 3*time.Second {
+			t.Errorf("got %v after %v", err, took)
+		}
+		wait.Wait()
+	})
+}
+
+// The SDK renews a token that expires soon while others go on with it: the gate
+// must not make them wait.
+func TestRenewalKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		cred := &forgetful{fail: func(context.Context) error {
+			if asked++; asked > 1 {
+				time.Sleep(time.Minute)
+			}
+			return nil
+		}}
+		all := pipelines(cred, serve(always(204, "")))
+		if _, _, err := send(t.Context(), t, all, tenantA, "{}"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(56 * time.Minute) // of the hour that it is good for
+		var wait sync.WaitGroup
+		wait.Go(func() { _, _, _ = send(t.Context(), t, all, tenantA, "{}") })
+		synctest.Wait()
+		if asked != 2 {
+			t.Fatalf("asked %d times: the SDK renews at another time than this test supposes", asked)
+		}
+		start := time.Now()
+		if resp, _, err := send(t.Context(), t, all, tenantA, "{}"); err != nil || resp.StatusCode != 204 || time.Since(start) != 0 {
+			t.Errorf("got %v, %v after %v", resp, err, time.Since(start))
+		}
+		wait.Wait()
+	})
+}
