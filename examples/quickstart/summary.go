@@ -136,6 +136,9 @@ func writeNotes(w io.Writer, l labels, records []*record, t tally) {
 	if t.interrupted {
 		note("Interrupted. Run it again to report the rest; reporting a device twice is harmless.")
 	}
+	if n := number(func(r *record) bool { return r.details.Blank.ReportTime == status.BlankNoAnswer }); n > 0 {
+		note("%s: the answer was lost, and this program does not go on by itself. Run it again; that is harmless.", plural(n, "device"))
+	}
 	if n := number(func(r *record) bool { return r.details.ComplianceStatus == status.Failed && r.err == nil }); n > 0 {
 		note("%s Failed with nothing sent: the device or its user has to act first. That is no failure of this run.", plural(n, "device"))
 	}
