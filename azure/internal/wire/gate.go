@@ -85,6 +85,13 @@ func (g *gate) have(expiry time.Time) {
 	g.mu.Unlock()
 }
 
+// end answers until when a token is at hand.
+func (g *gate) end() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fresh
+}
+
 // lost notes that the token at hand was not accepted.
 func (g *gate) lost() { g.have(time.Time{}) }
 

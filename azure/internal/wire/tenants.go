@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -110,6 +111,13 @@ func (w *watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (a
 			w.gate.wreck()
 		}
 	}()
+	if end := w.gate.end(); time.Now().Before(end) {
+		// A renewal. The bearer policy makes those who come after the old
+		// token's end wait for it without looking at their contexts.
+		renewal, stop := context.WithDeadline(ctx, end)
+		defer stop()
+		ctx = renewal
+	}
 	token, err := w.TokenCredential.GetToken(ctx, o)
 	returned = true
 	if err != nil {
