@@ -19,7 +19,9 @@ var batchRules = []rule{
 			rs := x.reports(many)
 			results := x.batch(b, rs)
 			for i, result := range results {
-				if result.Err == nil && (result.Receipt.MessageID != rs[i].ID || result.Receipt.DeviceID != rs[i].DeviceID) {
+				if result.Err != nil {
+					x.wrong("report %d of %d valid ones: %v", i, len(rs), result.Err)
+				} else if result.Receipt.MessageID != rs[i].ID || result.Receipt.DeviceID != rs[i].DeviceID {
 					x.wrong("result %d is of device %s, message %s, want device %s, message %s", i, result.Receipt.DeviceID, result.Receipt.MessageID, rs[i].DeviceID, rs[i].ID)
 				}
 			}
