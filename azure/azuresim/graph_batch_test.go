@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,10 +173,42 @@ func TestBatchAnswersInAnyOrder(t *testing.T) {
 	if slices.Equal(one, two) {
 		t.Errorf("two seeds, one order: %v", one)
 	}
-	sorted := slices.Clone(one)
-	slices.SortFunc(sorted, func(a, b string) int { return len(a) - len(b) })
-	if slices.Equal(one, sorted) || len(one) != 20 {
+	if slices.IsSortedFunc(one, func(a, b string) int { return cmpNumbers(t, a, b) }) || len(one) != 20 {
 		t.Errorf("the order is that of the request: %v", one)
+	}
+}
+
+// cmpNumbers compares ids that are numbers.
+func cmpNumbers(t *testing.T, a, b string) int {
+	t.Helper()
+	x, err := strconv.Atoi(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := strconv.Atoi(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x - y
+}
+
+func TestBatchAnswersInAnotherOrderThanItWorked(t *testing.T) {
+	w := newWorld(t, nil)
+	var items []string
+	for i := range 20 {
+		d := w.sim.AddDevice(w.tenant.ID, azuresim.Device{})
+		items = append(items, patchItem(fmt.Sprint(i), d.DeviceID, `{}`))
+	}
+	var answered, worked []string
+	for _, one := range w.graph(t, w.token(t), http.MethodPost, "/$batch", batchOf(items...)).responses(t) {
+		answered = append(answered, one.ID)
+	}
+	all := w.sim.Requests()
+	for _, item := range all[len(all)-1].Items {
+		worked = append(worked, item.ItemID)
+	}
+	if slices.Equal(answered, worked) {
+		t.Errorf("both are %v", worked)
 	}
 }
 

@@ -388,11 +388,16 @@ func TestListDevices(t *testing.T) {
 		})
 	}
 	token := w.token(t)
+	counting := false
 	// list follows every page and answers how many devices and pages there were.
 	list := func(query string) (devices, pages int) {
 		address := "https://graph.microsoft.com/v1.0/devices" + query
 		for address != "" {
-			r := w.send(t, http.MethodGet, address, "", http.Header{"Authorization": {"Bearer " + token}})
+			header := http.Header{"Authorization": {"Bearer " + token}}
+			if counting {
+				header.Set("ConsistencyLevel", "eventual")
+			}
+			r := w.send(t, http.MethodGet, address, "", header)
 			if r.status != 200 {
 				t.Fatalf("%s: %d %s", address, r.status, r.body)
 			}
@@ -437,6 +442,10 @@ func TestListDevices(t *testing.T) {
 	}
 	if devices, pages := list("?$top=50&$select=id"); devices != 251 || pages != 6 {
 		t.Errorf("$top: %d devices on %d pages", devices, pages)
+	}
+	counting = true
+	if devices, pages := list("?$top=50&$count=true"); devices != 251 || pages != 6 {
+		t.Errorf("$count: %d devices on %d pages", devices, pages)
 	}
 	r := w.send(t, http.MethodGet, "https://graph.microsoft.com/v1.0/devices?$count=true&$top=1&$filter="+url.QueryEscape("operatingSystem eq 'Android'"), "",
 		http.Header{"Authorization": {"Bearer " + token}, "Consistencylevel": {"eventual"}})

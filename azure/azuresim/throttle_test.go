@@ -74,6 +74,20 @@ func TestThrottleModels(t *testing.T) {
 	}
 }
 
+func TestFixedWindowStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, &azuresim.Options{Throttle: azuresim.Throttle{
+			Model: azuresim.ModelFixedWindow, TenantAppUnits: azuresim.Limit{Units: 10, Per: time.Minute},
+		}})
+		time.Sleep(45 * time.Second) // bubbles begin on a full minute
+		token := w.token(t)
+		passed, refused := w.burst(t, token, http.MethodGet, nil)
+		if passed != 10 || refused.header.Get("Retry-After") != "15" {
+			t.Errorf("%d passed, Retry-After %s", passed, refused.header.Get("Retry-After"))
+		}
+	})
+}
+
 // Who waits as long as Retry-After says gets through, under every model.
 func TestRetryAfterIsTrue(t *testing.T) {
 	for _, model := range []azuresim.Model{azuresim.ModelTokenBucket, azuresim.ModelFixedWindow, azuresim.ModelSlidingWindow} {

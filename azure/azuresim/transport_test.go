@@ -177,6 +177,9 @@ func TestLedger(t *testing.T) {
 	if diff := cmp.Diff(want, w.sim.Requests()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	for range 5 {
+		w.graph(t, token, http.MethodGet, w.devicePath(), "")
+	}
 	for range 3 {
 		w.graph(t, token, http.MethodPost, "/$batch", batchOf(patchItem("1", w.device.DeviceID, `{}`)))
 	}
@@ -184,28 +187,28 @@ func TestLedger(t *testing.T) {
 	for _, r := range w.sim.Requests() {
 		numbers = append(numbers, r.Number)
 	}
-	if diff := cmp.Diff([]int{2, 3, 4, 5}, numbers); diff != "" {
+	if diff := cmp.Diff([]int{7, 8, 9, 10}, numbers); diff != "" {
 		t.Errorf("the ring (-want +got)\n%s", diff)
 	}
 	counts := map[string]int{}
 	for name, match := range map[string]azuresim.Match{
-		"all": nil, "patches": azuresim.ForMethod("PATCH"), "items": azuresim.ForItems(), "batches": azuresim.ForBatches(),
+		"all": nil, "reads": azuresim.ForMethod("GET"), "writes": azuresim.ForMethod("POST", "PATCH"), "items": azuresim.ForItems(), "batches": azuresim.ForBatches(),
 		"device": azuresim.ForDevice(strings.ToUpper(w.device.DeviceID)), "tenant": azuresim.ForTenant(w.tenant.ID),
 		"application": azuresim.ForApplication(w.app.ClientID), "tokens": azuresim.ForTokens(), "graph": azuresim.ForGraph(),
 	} {
 		counts[name] = w.sim.Count(match)
 	}
 	if diff := cmp.Diff(map[string]int{
-		"all": 7, "patches": 4, "items": 3, "batches": 3, "device": 4, "tenant": 7, "application": 7, "tokens": 0, "graph": 7,
+		"all": 7, "reads": 1, "writes": 6, "items": 3, "batches": 3, "device": 4, "tenant": 7, "application": 7, "tokens": 0, "graph": 7,
 	}, counts); diff != "" {
 		t.Errorf("counts (-want +got)\n%s", diff)
 	}
-	if got := w.sim.Received(); got != 5 {
+	if got := w.sim.Received(); got != 10 {
 		t.Errorf("received %d", got)
 	}
 	w.sim.ResetLedger()
 	w.graph(t, token, http.MethodGet, w.devicePath(), "")
-	if all := w.sim.Requests(); len(all) != 1 || all[0].Number != 6 {
+	if all := w.sim.Requests(); len(all) != 1 || all[0].Number != 11 {
 		t.Errorf("after a reset: %v", all)
 	}
 
