@@ -210,14 +210,18 @@ func TestTokenIsSignedByThePublishedKey(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.body), &set); err != nil || len(set.Keys) != 1 {
 		t.Fatalf("keys: %s", r.body)
 	}
-	number := func(text string) *big.Int {
-		raw, err := base64.RawURLEncoding.DecodeString(text)
+	point := []byte{4} // uncompressed
+	for _, coordinate := range []string{set.Keys[0].X, set.Keys[0].Y} {
+		raw, err := base64.RawURLEncoding.DecodeString(coordinate)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return new(big.Int).SetBytes(raw)
+		point = append(point, raw...)
 	}
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(set.Keys[0].X), Y: number(set.Keys[0].Y)}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
 	end := strings.LastIndexByte(token, '.')
 	digest := sha256.Sum256([]byte(token[:end]))
 	signature, err := base64.RawURLEncoding.DecodeString(token[end+1:])
