@@ -106,6 +106,32 @@ func ExampleReportAll() {
 	// 00000000-0000-0000-0000-000000000003 removed Successful
 }
 
+// Many reports in few calls: results[i] answers the ith report, and one that
+// is refused costs the others nothing.
+func ExampleBatchReporter() {
+	var channel azure.BatchReporter = fake.New(nil)
+	reports := []azure.Report{
+		{TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", DeviceID: "PC-17", Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+		{TenantID: "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", DeviceID: "007c8232-9489-4074-9b35-345b16f0a72d", Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+	}
+	for i, result := range channel.ReportBatch(context.Background(), reports) {
+		fmt.Println(reports[i].DeviceID, result.Receipt.State, errors.Is(result.Err, azure.ErrInvalid))
+	}
+	// Output:
+	// PC-17 unspecified true
+	// 007c8232-9489-4074-9b35-345b16f0a72d Successful false
+}
+
+// Texts are read in any letter case; what nobody knows is an error.
+func ExamplePlatform_UnmarshalText() {
+	var p azure.Platform
+	fmt.Println(p.UnmarshalText([]byte("macOS")), p)
+	fmt.Println(p.UnmarshalText([]byte("BeOS")), p)
+	// Output:
+	// <nil> macos
+	// unknown Platform "BeOS" unspecified
+}
+
 // On a channel that answers later the receipt is kept, even by another
 // process, until Check knows the verdict.
 func ExampleChecker() {

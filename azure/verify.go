@@ -22,7 +22,8 @@ type Verification struct {
 	Verdict Verdict `json:"verdict"`
 
 	// Mismatches names the fields that differ from the report, of isCompliant
-	// and isManaged; empty unless the verdict is VerdictMismatch.
+	// and isManaged; empty unless the verdict is VerdictMismatch. A field that
+	// Entra holds no value for counts as false.
 	Mismatches []string `json:"mismatches,omitempty"`
 
 	// Device is what was read; zero where the device is absent.
@@ -46,9 +47,9 @@ type Verdict uint8
 // The verdicts. VerdictUnspecified is the zero value: nothing was read.
 const (
 	VerdictUnspecified Verdict = iota
-	VerdictMatch               // Entra shows what the report says; a removed device may also be absent
+	VerdictMatch               // Entra shows what the report says, or no device where it says removed
 	VerdictMismatch            // a field differs: see Mismatches
-	VerdictAbsent              // Entra does not show the device
+	VerdictAbsent              // Entra does not show the device, and the report does not say removed
 )
 
 var verdicts = enum.Names{

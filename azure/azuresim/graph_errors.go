@@ -16,9 +16,14 @@ const (
 	messageDenied = "Insufficient privileges to complete the operation."
 )
 
-// graphAnswer is an answer of Graph's without a body.
+// graphAnswer is an answer of Graph's without a body. The items of a batch have
+// no ids of their own in their headers.
 func (x *exchange) graphAnswer(status int) answer {
 	a := answer{status: status, header: make(http.Header, 8)}
+	a.header["Cache-Control"] = []string{"no-cache"}
+	if x.record.ItemID != "" {
+		return a
+	}
 	id := x.requestID()
 	a.header["Request-Id"] = []string{id}
 	client := x.record.Header.Get("Client-Request-Id")
@@ -26,7 +31,6 @@ func (x *exchange) graphAnswer(status int) answer {
 		client = id
 	}
 	a.header["Client-Request-Id"] = []string{client}
-	a.header["Cache-Control"] = []string{"no-cache"}
 	return a
 }
 

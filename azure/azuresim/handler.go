@@ -54,6 +54,9 @@ func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 		rest = rest[:len(rest)/2]
 	}
 	ctx := r.Context()
+	if a.pause > 0 {
+		_ = http.NewResponseController(w).Flush() // the headers are not slow
+	}
 	for piece := a.piece(); len(rest) > 0; {
 		if wait(ctx, a.pause) != nil {
 			panic(http.ErrAbortHandler)

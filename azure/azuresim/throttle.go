@@ -164,37 +164,41 @@ type verdict struct {
 	level   float64 // of the fullest limit, 1 is full
 }
 
-// take charges one unit to every limit, or refuses and, by setting, charges
-// nothing.
+// take charges one unit to every limit, or refuses. A refusal charges nothing
+// unless refused requests count, and then the wait includes it.
 func (m *meters) take(now time.Time, all []quota, low bool) verdict {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	allowed := func(q quota) float64 {
+		if low {
+			return float64(q.limit.Units) * m.throttle.LowShare
+		}
+		return float64(q.limit.Units)
+	}
 	var v verdict
-	for _, q := range all {
+	var full [8]bool
+	for i, q := range all {
 		if q.limit.Units < 0 {
 			continue
 		}
-		mt := m.meter(q)
-		limit := float64(q.limit.Units)
-		level := mt.level(now)
-		v.level = max(v.level, (level+1)/limit)
-		allowed := limit
-		if low {
-			allowed = limit * m.throttle.LowShare
-		}
-		if level+1 > allowed {
-			if wait := mt.wait(now, allowed-1); !v.refused || wait > v.wait {
-				v.by, v.wait = q, wait
+		next := m.meter(q).level(now) + 1
+		v.level = max(v.level, next/float64(q.limit.Units))
+		full[i] = next > allowed(q)
+		v.refused = v.refused || full[i]
+	}
+	if !v.refused || m.throttle.CountRefused {
+		for _, q := range all {
+			if q.limit.Units >= 0 {
+				m.meter(q).add(now)
 			}
-			v.refused = true
 		}
 	}
-	if v.refused && !m.throttle.CountRefused {
-		return v
-	}
-	for _, q := range all {
-		if q.limit.Units >= 0 {
-			m.meter(q).add(now)
+	for i, q := range all {
+		if !full[i] {
+			continue
+		}
+		if wait := m.meter(q).wait(now, allowed(q)-1); v.by.why == "" || wait > v.wait {
+			v.by, v.wait = q, wait
 		}
 	}
 	return v

@@ -40,9 +40,6 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		Path: req.URL.EscapedPath(), Query: req.URL.RawQuery,
 		Header: req.Header.Clone(), Body: body,
 	}
-	if record.Header == nil {
-		record.Header = http.Header{}
-	}
 	ctx := req.Context()
 	a, err := t.sim.serve(ctx, record, req.URL.Path, body, tooLong)
 	if err != nil {

@@ -19,7 +19,9 @@ var batchRules = []rule{
 			rs := x.reports(many)
 			results := x.batch(b, rs)
 			for i, result := range results {
-				if result.Err == nil && (result.Receipt.MessageID != rs[i].ID || result.Receipt.DeviceID != rs[i].DeviceID) {
+				if result.Err != nil {
+					x.wrong("report %d of %d valid ones: %v", i, len(rs), result.Err)
+				} else if result.Receipt.MessageID != rs[i].ID || result.Receipt.DeviceID != rs[i].DeviceID {
 					x.wrong("result %d is of device %s, message %s, want device %s, message %s", i, result.Receipt.DeviceID, result.Receipt.MessageID, rs[i].DeviceID, rs[i].ID)
 				}
 			}
@@ -46,14 +48,9 @@ var batchRules = []rule{
 		"reports of one device are sent one after the other in their order, so that Microsoft ends on the last, and each is answered",
 		func(x *trial) {
 			b := batcher(x)
-			for _, last := range []compliance.State{compliance.StateNonCompliant, compliance.StateCompliant} {
+			for _, last := range []compliance.State{compliance.StateNonCompliant, compliance.StateRemoved} {
 				var rs []azure.Report
-				for i := range 5 {
-					// Device 0 changes to and fro, among others.
-					state := compliance.StateCompliant
-					if (i%2 == 0) == (last == compliance.StateNonCompliant) {
-						state = compliance.StateNonCompliant
-					}
+				for i, state := range []compliance.State{compliance.StateCompliant, compliance.StateNonCompliant, compliance.StateCompliant, last} {
 					rs = append(rs, x.report(0, state), x.report(1+i, compliance.StateCompliant))
 				}
 				results := x.batch(b, rs)

@@ -44,6 +44,9 @@ var errorRules = []rule{
 		"every error is an *azure.Error with Kind, Scope and Outcome, for by these a service decides whom to blame and what to do",
 		func(x *trial) {
 			x.eachFailure(func(what string, _ azure.Report, _ azure.Receipt, err error) {
+				if err == nil {
+					return
+				}
 				e := x.failure(what, err)
 				if e == nil {
 					return
@@ -75,18 +78,16 @@ var errorRules = []rule{
 		"Errors/StandingKept",
 		"not sent and refused mean that Microsoft holds what it held; a service shows the earlier standing on that word",
 		func(x *trial) {
-			x.send(x.report(1, compliance.StateCompliant))
 			before := x.report(0, compliance.StateCompliant)
 			x.send(before)
 			state, present := x.standing(before)
-			x.eachFailure(func(what string, r azure.Report, _ azure.Receipt, err error) {
+			x.eachFailure(func(what string, _ azure.Report, _ azure.Receipt, err error) {
+				now, still := x.standing(before)
 				e, ok := errors.AsType[*azure.Error](err)
-				if !ok || e.Outcome != azure.OutcomeNotSent && e.Outcome != azure.OutcomeRefused || r.DeviceID != before.DeviceID {
-					return
+				if ok && (e.Outcome == azure.OutcomeNotSent || e.Outcome == azure.OutcomeRefused) && (now != state || still != present) {
+					x.wrong("%s: the outcome is %v, and device %s went from %s to %s", what, e.Outcome, before.DeviceID, shown(state, present), shown(now, still))
 				}
-				if now, still := x.standing(before); now != state || still != present {
-					x.wrong("%s: the outcome is %v, and device %s went from %s to %s", what, e.Outcome, r.DeviceID, shown(state, present), shown(now, still))
-				}
+				state, present = now, still
 			})
 		},
 	},

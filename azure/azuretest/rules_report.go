@@ -68,7 +68,7 @@ var reportRules = []rule{
 					reports[n] = append(reports[n], x.report(n, either(n+round)))
 				}
 			}
-			receipts := make([]azure.Receipt, devices)
+			receipts := make([]azure.Receipt, devices) // the last of each device
 			var group sync.WaitGroup
 			for n := range devices {
 				group.Go(func() {
@@ -81,6 +81,8 @@ var reportRules = []rule{
 						var err error
 						if receipts[n], err = x.reporter.Report(x.t.Context(), r); err != nil {
 							x.wrong("%v was not accepted: %v", r, err)
+						} else if receipts[n].MessageID != r.ID {
+							x.wrong("the receipt of %v is of another report: %s", r, inJSON(receipts[n]))
 						}
 					}
 				})
@@ -91,9 +93,6 @@ var reportRules = []rule{
 			}
 			for n, receipt := range receipts {
 				last := reports[n][rounds-1]
-				if receipt.MessageID != last.ID {
-					x.wrong("the receipt of %v is of another report: %s", last, inJSON(receipt))
-				}
 				x.settle(last, receipt)
 				if x.Standing != nil {
 					x.stands(last, last.State)

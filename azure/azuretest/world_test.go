@@ -1,6 +1,7 @@
 package azuretest
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 	"time"
@@ -15,17 +16,33 @@ const (
 	user   = "5f0c2e61-7b7e-4f7e-8f43-0f4b6f6a9d11"
 )
 
-// overFake is a harness over the fake, whose reporter is what wrap makes of it.
-func overFake(options fake.Options, platform azure.Platform, wrap func(*fake.Reporter) azure.Reporter) Harness {
-	options.RegisteredOnly = true
+// world is a fake with something around it.
+type world struct {
+	options  fake.Options
+	open     bool           // the first report of a device registers it
+	platform azure.Platform // unspecified: Windows
+	wrap     func(*fake.Reporter) azure.Reporter
+	noAnswer time.Duration // how long NoAnswer lasts; zero: a day
+	only     string        // the one rule that the world is for
+}
+
+func (w world) harness() Harness {
+	w.options.RegisteredOnly = !w.open
+	platform := cmp.Or(w.platform, azure.PlatformWindows)
 	var entra *fake.Reporter
 	return Harness{
 		NewReporter: func(*testing.T) azure.Reporter {
-			entra = fake.New(&options)
+			entra = fake.New(&w.options)
 			for n := range 64 {
+				if w.open {
+					break
+				}
 				entra.Register(fake.Device{TenantID: tenant, DeviceID: deviceID(n), Platform: platform})
 			}
-			return wrap(entra)
+			if w.wrap == nil {
+				return entra
+			}
+			return w.wrap(entra)
 		},
 		NewReport: func(_ *testing.T, n int) azure.Report {
 			r := azure.Report{TenantID: tenant, DeviceID: deviceID(n), Platform: platform}
@@ -67,7 +84,7 @@ func overFake(options fake.Options, platform azure.Platform, wrap func(*fake.Rep
 			case LostAnswer:
 				fault.Err, fault.Applied = &azure.Error{Kind: azure.ErrUnavailable}, true
 			case NoAnswer:
-				fault.Delay = 24 * time.Hour
+				fault.Delay = cmp.Or(w.noAnswer, 24*time.Hour)
 			default:
 				return nil
 			}
@@ -86,5 +103,3 @@ func overFake(options fake.Options, platform azure.Platform, wrap func(*fake.Rep
 }
 
 func deviceID(n int) string { return fmt.Sprintf("007c8232-9489-4074-9b35-%012x", n) }
-
-func asItIs(f *fake.Reporter) azure.Reporter { return f }

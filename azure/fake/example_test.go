@@ -97,19 +97,20 @@ func ExampleReporter_Inject_tenant() {
 	// <nil>
 }
 
-// Microsoft takes a minute, and the service gives it a second. In a test this
-// runs inside synctest.Test, where no time passes.
+// Microsoft takes a minute, and the service does not wait that long: whether
+// the report was applied is not known. A test runs this inside synctest.Test,
+// where any deadline is over at once.
 func ExampleReporter_Inject_late() {
 	entra := fake.New(nil)
 	entra.Inject(fake.Fault{Delay: time.Minute})
 
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // at once here, so that the example need not wait
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
 	_, err := entra.Report(ctx, azure.Report{
 		TenantID: tenantID, DeviceID: laptop, Platform: azure.PlatformWindows, State: compliance.StateCompliant,
 	})
-	fmt.Println(errors.Is(err, azure.ErrCanceled), errors.Is(err, context.Canceled))
-	// Output: true true
+	fmt.Println(err, errors.Is(err, context.DeadlineExceeded))
+	// Output: fake: report: canceled (device, unknown): context deadline exceeded true
 }
 
 // The channel of phones accepts a report now and judges it later.
@@ -192,4 +193,56 @@ func ExampleReporter_Devices() {
 	// Output:
 	// 007c8232-9489-4074-9b35-345b16f0a72d windows non-compliant PC-17 10.0.26200
 	// b6f7a3c4-1d2e-4f5a-8b9c-0d1e2f3a4b5c android non-compliant
+}
+
+// A channel of a certain name that serves Windows and knows its devices.
+func ExampleNew() {
+	entra := fake.New(&fake.Options{
+		Channel:        "graph",
+		Platforms:      []azure.Platform{azure.PlatformWindows},
+		RegisteredOnly: true,
+	})
+	entra.Register(fake.Device{TenantID: tenantID, DeviceID: laptop, Platform: azure.PlatformWindows})
+
+	for _, r := range []azure.Report{
+		{TenantID: tenantID, DeviceID: laptop, Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+		{TenantID: tenantID, DeviceID: phone, Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+		{TenantID: tenantID, DeviceID: phone, Platform: azure.PlatformIOS, UserID: userID, State: compliance.StateCompliant},
+	} {
+		receipt, err := entra.Report(context.Background(), r)
+		fmt.Println(receipt.State, err)
+	}
+	// Output:
+	// Successful <nil>
+	// unspecified graph: report: device_not_found (device, refused): 404
+	// unspecified graph: report: unsupported (device, not-sent): this channel does not serve ios
+}
+
+// A PC that belongs to a directory of its own keeps its object when it is
+// retired.
+func ExampleReporter_Register() {
+	entra := fake.New(nil)
+	entra.Register(fake.Device{TenantID: tenantID, DeviceID: laptop, Platform: azure.PlatformWindows, Hybrid: true})
+	receipt, err := entra.Report(context.Background(), azure.Report{
+		TenantID: tenantID, DeviceID: laptop, Platform: azure.PlatformWindows, State: compliance.StateRemoved,
+	})
+	fmt.Println(receipt.Removal, err)
+	// Output: protected <nil>
+}
+
+// What came in, and of that what was accepted.
+func ExampleReporter_Calls() {
+	entra := fake.New(nil)
+	entra.ReportBatch(context.Background(), []azure.Report{
+		{TenantID: tenantID, DeviceID: laptop, Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+		{TenantID: tenantID, DeviceID: "PC-17", Platform: azure.PlatformWindows, State: compliance.StateCompliant},
+	})
+	for _, call := range entra.Calls() {
+		fmt.Println(call.Step, call.Report.DeviceID, call.Err)
+	}
+	fmt.Println(len(entra.Accepted()), "accepted")
+	// Output:
+	// report 007c8232-9489-4074-9b35-345b16f0a72d <nil>
+	// report PC-17 validate: invalid (device, not-sent): DeviceID "PC-17" is not a GUID
+	// 1 accepted
 }

@@ -43,10 +43,11 @@ func compare(want compliance.State, d Device, present bool) azure.Verification {
 		v.Device.IsCompliant = new(d.State == compliance.StateCompliant)
 		v.Device.IsManaged = new(d.State != compliance.StateRemoved)
 	}
-	if got := v.Device.IsCompliant; got == nil || *got != (want == compliance.StateCompliant) {
+	shows := func(b *bool) bool { return b != nil && *b }
+	if shows(v.Device.IsCompliant) != (want == compliance.StateCompliant) {
 		v.Mismatches = append(v.Mismatches, "isCompliant")
 	}
-	if got := v.Device.IsManaged; got == nil || *got != (want != compliance.StateRemoved) {
+	if shows(v.Device.IsManaged) != (want != compliance.StateRemoved) {
 		v.Mismatches = append(v.Mismatches, "isManaged")
 	}
 	if v.Mismatches != nil {

@@ -30,7 +30,7 @@ func (r *Reporter) ReportBatch(ctx context.Context, rs []azure.Report) []azure.R
 	b := batches{r: r, ctx: ctx, results: results, lanes: map[laneKey]*lane{}, size: len(rs)}
 	for i := range rs {
 		j := &jobs[i]
-		j.op, j.at = "graph: report", i
+		j.at = i
 		if err := j.accept(rs[i], r.keep); err != nil {
 			results[i].Err = err
 			continue
@@ -247,7 +247,7 @@ func (b *batches) abandon() {
 
 // canceled answers why a job was not sent, or not sent again.
 func (j *job) canceled(cause error) *azure.Error {
-	e := &azure.Error{Op: j.op, Kind: azure.ErrCanceled, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent, Err: cause}
+	e := &azure.Error{Op: j.doing(), Kind: azure.ErrCanceled, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent, Err: cause}
 	if before := j.failure; before != nil {
 		e.Outcome = before.Outcome
 		e.Err = fmt.Errorf("%w, while waiting to send again after: %s", cause, before.Kind)

@@ -15,8 +15,6 @@ import (
 	"github.com/mdmkit/devicestatus/internal/guid"
 )
 
-const opBatch = "graph: report in a batch"
-
 // sendBatch sends one $batch call and gives each job its answer, or what to
 // wait for before it is sent again.
 func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {

@@ -26,14 +26,19 @@ const (
 	phaseDelete                // and delete it
 )
 
+const (
+	opReport = "graph: report"
+	opDelete = "graph: delete"
+	opBatch  = "graph: report in a batch"
+)
+
 // job is one report on its way. What to ask next and what an answer means are
 // decided here, whether requests travel alone or in batches.
 type job struct {
-	op       string
 	report   azure.Report
 	notes    []string
 	phase    phase
-	bare     bool // the inventory is left out
+	bare     bool // the inventory is left out: of a removal, or refused
 	deletes  bool // a removal goes on to its second step
 	objectID string
 	attempts int
@@ -55,7 +60,7 @@ func (j *job) accept(report azure.Report, keep bool) error {
 	switch report.Platform {
 	case azure.PlatformIOS, azure.PlatformIPadOS, azure.PlatformAndroid, azure.PlatformMacOS:
 		return &azure.Error{
-			Op: j.op, Kind: azure.ErrUnsupported, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
+			Op: j.doing(), Kind: azure.ErrUnsupported, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
 			Err: fmt.Errorf("%v devices are reported through the Intune partner compliance services (the intune channel); Microsoft Graph takes Windows devices only", report.Platform),
 		}
 	}
@@ -65,9 +70,7 @@ func (j *job) accept(report azure.Report, keep bool) error {
 	}
 	j.report, j.notes = prepared, notes
 	j.deletes = prepared.State == compliance.StateRemoved && !prepared.KeepObject && !keep
-	if prepared.State == compliance.StateRemoved {
-		j.report.Inventory = azure.Inventory{}
-	}
+	j.bare = prepared.State == compliance.StateRemoved
 	return nil
 }
 
@@ -146,9 +149,13 @@ func (j *job) answered(a wire.Answer, now time.Time) {
 
 // broken ends a job whose request got no answer.
 func (j *job) broken(e *azure.Error) {
-	if j.phase == phasePlatform {
+	switch before := j.failure; {
+	case j.phase == phasePlatform:
 		e = j.refused // what was asked for was only its explanation
+	case before != nil && before.Outcome == azure.OutcomeUnknown && e.Outcome == azure.OutcomeNotSent:
+		e.Outcome = azure.OutcomeUnknown // of the request that went before it
 	}
+	e.Op = j.doing()
 	j.fail(e)
 }
 
@@ -211,11 +218,11 @@ func (j *job) read(a wire.Answer, now time.Time) {
 			j.accepted = now
 		}
 	case !accepted(a):
-		j.kept(j.refusal(a))
+		j.fail(j.refusal(a))
 	case json.Unmarshal(a.Body, &device) != nil || !guid.Valid(device.ID):
 		e := j.refusal(a)
 		e.Err = errors.New("the device was read without a directory id")
-		j.kept(e)
+		j.fail(e)
 	case strings.EqualFold(device.TrustType, "ServerAd"):
 		j.removal, j.done = azure.RemovalProtected, true
 		if j.accepted.IsZero() {
@@ -233,7 +240,7 @@ func (j *job) deleted(a wire.Answer, now time.Time) {
 	case a.StatusCode == http.StatusNotFound:
 		j.removal, j.done = azure.RemovalAbsent, true
 	default:
-		j.kept(j.refusal(a))
+		j.fail(j.refusal(a))
 		return
 	}
 	if j.accepted.IsZero() {
@@ -241,23 +248,26 @@ func (j *job) deleted(a wire.Answer, now time.Time) {
 	}
 }
 
-// kept ends a removal whose second step did not succeed. A 403 is final and is
-// told in the receipt while the first step stands; anything else is an error.
-func (j *job) kept(e *azure.Error) {
-	e.Op = "graph: delete"
-	j.fail(e)
-}
-
 func (j *job) fail(e *azure.Error) {
 	j.failure, j.done = e, true
 }
 
-// refusal answers what was wrong with an answer.
-func (j *job) refusal(a wire.Answer) *azure.Error {
-	return wire.Failure(j.op, a, j.report.UserPrincipalName, j.report.Inventory.DeviceName)
+// doing names the request in hand in errors.
+func (j *job) doing() string {
+	if j.phase == phaseRead || j.phase == phaseDelete {
+		return opDelete
+	}
+	return opReport
 }
 
-// result answers what Report returns for a job that is done.
+// refusal answers what was wrong with an answer.
+func (j *job) refusal(a wire.Answer) *azure.Error {
+	return wire.Failure(j.doing(), a, j.report.UserPrincipalName, j.report.Inventory.DeviceName)
+}
+
+// result answers what Report returns for a job that is done. A removal whose
+// second step was forbidden is no error while the first stands: the receipt
+// tells it.
 func (j *job) result() (azure.Receipt, error) {
 	if j.failure != nil && j.accepted.IsZero() {
 		return azure.Receipt{}, j.failure

@@ -82,13 +82,18 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	}
 	own.Transport = wire.NewTransport(own.Transport, mostAnswer)
 	own.Retry.StatusCodes = retryCodes(own.Retry.StatusCodes)
+	if own.Retry.RetryDelay < 0 {
+		// No delay. The SDK's retry policy takes its own zero for an overflow
+		// and waits MaxRetryDelay.
+		own.Retry.RetryDelay = time.Nanosecond
+	}
 	final := own.Retry
 	final.StatusCodes = slices.DeleteFunc(slices.Clone(own.Retry.StatusCodes), func(code int) bool { return code == http.StatusNotFound })
 	scope := audience + "/.default"
 	return &Reporter{
 		cred: cred, scope: scope,
 		tenants: wire.NewTenants(cred, wire.Options{
-			Module: "devicestatus/graph", Version: moduleVersion,
+			Module: "devicestatus-graph", Version: moduleVersion,
 			Scope: scope, Client: own.ClientOptions, MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
 		}),
 		base:  root + "/v1.0",
@@ -100,7 +105,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 // Report sends one report: see the package comment for what is sent, and
 // [azure.Reporter] for the contract.
 func (r *Reporter) Report(ctx context.Context, report azure.Report) (azure.Receipt, error) {
-	j := job{op: "graph: report"}
+	j := job{}
 	if err := j.accept(report, r.keep); err != nil {
 		return azure.Receipt{}, err
 	}
@@ -110,17 +115,16 @@ func (r *Reporter) Report(ctx context.Context, report azure.Report) (azure.Recei
 // DeleteObject takes the second step of a removal alone: see [azure.Deleter].
 // Options.KeepObjects does not concern it.
 func (r *Reporter) DeleteObject(ctx context.Context, report azure.Report) (azure.Receipt, error) {
-	j := job{op: "graph: delete"}
+	j := job{phase: phaseRead}
 	if err := j.accept(report, false); err != nil {
 		return azure.Receipt{}, err
 	}
 	if j.report.State != compliance.StateRemoved {
 		return azure.Receipt{}, &azure.Error{
-			Op: j.op, Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
+			Op: j.doing(), Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
 			Err: fmt.Errorf("State %v: only a removed device's object is deleted", j.report.State),
 		}
 	}
-	j.phase = phaseRead
 	return r.settle(ctx, &j)
 }
 
@@ -142,7 +146,7 @@ func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 			body = j.appendBody(make([]byte, 0, likelyBody(j)))
 		}
 		answer, tries, failure := r.tenants.Send(ctx, wire.Request{
-			Op: j.op, Tenant: j.report.TenantID, Method: j.method(), Body: body,
+			Op: j.doing(), Tenant: j.report.TenantID, Method: j.method(), Body: body,
 			URL:             string(j.appendPath(append(make([]byte, 0, 128), r.base...))),
 			ClientRequestID: j.clientRequestID(), Priority: priority(j.report.Trigger), Retry: r.retrying(j.final()),
 		})

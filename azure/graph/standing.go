@@ -28,6 +28,9 @@ func appendStanding(b []byte, j *job) []byte {
 // of its texts has to be escaped.
 func likelyBody(j *job) int {
 	n := len(`{"isManaged":false,"isCompliant":false}`)
+	if j.bare {
+		return n
+	}
 	if name := j.report.Inventory.DeviceName; name != "" {
 		n += len(`,"displayName":""`) + len(name)
 	}

@@ -63,6 +63,7 @@ func TestTokensAreKeptApart(t *testing.T) {
 		{"the tenant in capitals", func(o *policy.TokenRequestOptions) { o.TenantID = strings.ToUpper(tenantA) }, false},
 		{"another tenant", inB, true},
 		{"another scope", forIntune, true},
+		{"two scopes", func(o *policy.TokenRequestOptions) { o.Scopes = []string{graph, intune} }, true},
 		{"with the capability", withCAE, true},
 		{"with claims", withClaims, true},
 	} {
@@ -198,8 +199,8 @@ func mapKeys(v url.Values) func(func(string) bool) {
 func TestAssertionCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &entra{}
-		text, fault := "assertion-1", error(nil)
-		c, err := msal.NewClientAssertionCredential(app, func(context.Context) (string, error) { return text, fault }, once(e))
+		text, fault, calls := "assertion-1", error(nil), 0
+		c, err := msal.NewClientAssertionCredential(app, func(context.Context) (string, error) { calls++; return text, fault }, once(e))
 		require.NoError(t, err)
 		get(t, c, forGraph())
 		text = "assertion-2"
@@ -220,8 +221,8 @@ func TestAssertionCallback(t *testing.T) {
 		if _, err = c.GetToken(t.Context(), forGraph(inB)); err == nil {
 			t.Error("an empty assertion is no error")
 		}
-		if e.asked() != 2 {
-			t.Errorf("%d token requests, want none without an assertion", e.asked())
+		if e.asked() != 2 || calls != 4 {
+			t.Errorf("%d token requests by %d calls, want none without an assertion and a call each", e.asked(), calls)
 		}
 		text = "assertion-3"
 		if got := get(t, c, forGraph(inB)); got != "token-3" {

@@ -39,9 +39,9 @@ type Options struct {
 	DisableInstanceDiscovery bool
 
 	// MaxTenants is how many tenants are kept, each with its tokens and its
-	// MSAL clients: about 7 kB and the text of the tokens. Beyond it the one not used for the
-	// longest time leaves and costs two requests when it comes back. 0 means
-	// 10,000; negative is an error.
+	// MSAL clients: about 7 kB and the text of the tokens. Beyond it the one
+	// not used for the longest time leaves, and costs two requests when it
+	// comes back. 0 means 10,000; negative is an error.
 	MaxTenants int
 
 	// RefusalMemory is how long Entra's refusal of a request is remembered. 0

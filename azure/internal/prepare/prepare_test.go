@@ -97,6 +97,7 @@ func TestMending(t *testing.T) {
 		{"control characters", "A\x00N\nN\u0085A\x7f", "ANNA", "DeviceName: control characters, broken UTF-8 or outer space removed, 4 of 9 bytes left"},
 		{"broken UTF-8", "AN\xff\xc3NA", "ANNA", "DeviceName: control characters, broken UTF-8 or outer space removed, 4 of 6 bytes left"},
 		{"half a surrogate pair", "A\xed\xa0\xbdB", "AB", "DeviceName: control characters, broken UTF-8 or outer space removed, 2 of 5 bytes left"},
+		{"a replacement character", "AN\ufffdNA", "ANNA", "DeviceName: control characters, broken UTF-8 or outer space removed, 4 of 7 bytes left"},
 		{"outer space", " \tANNA\u00a0", "ANNA", "DeviceName: control characters, broken UTF-8 or outer space removed, 4 of 8 bytes left"},
 		{"nothing left", "\x00\n ", "", "DeviceName: control characters, broken UTF-8 or outer space removed, 0 of 3 bytes left"},
 	} {

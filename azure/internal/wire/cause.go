@@ -31,31 +31,31 @@ func CallFailure(ctx context.Context, op string, err error, c *Call) *azure.Erro
 		return e
 	}
 	if refused, ok := errors.AsType[*tokenError](err); ok {
-		return tokenFailure(op, refused.err)
+		// An attempt before it, with the token before, may have been applied.
+		t := tokenFailure(op, refused.err)
+		t.Outcome, t.ClientRequestID = e.Outcome, e.ClientRequestID
+		return t
 	}
 	if errors.Is(err, ErrTooLong) {
 		e.Kind, e.Err = azure.ErrUnexpected, ErrTooLong
 		return e
 	}
 	e.Err = cause(err)
-	if !c.connected(err) {
+	// A refused connection after a broken one leaves the outcome unknown.
+	if c.Attempts() == 1 && beforeSending(err) {
 		e.Outcome = azure.OutcomeNotSent
 	}
 	return e
 }
 
-// connected reports whether the last attempt may have reached Microsoft, and
-// whether one before it may: a refused connection after a broken one leaves
-// the outcome unknown.
-func (c *Call) connected(err error) bool {
-	return c.Attempts() > 1 || !beforeSending(err)
-}
-
 // beforeSending reports whether err arose before a request could leave: the
 // name, the connection or the certificate failed.
 func beforeSending(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return true
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		switch op.Op {
+		case "dial", "proxyconnect", "socks connect":
+			return true
+		}
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return true
@@ -77,7 +77,9 @@ func certificateFault(err error) bool {
 	return ok
 }
 
-// cause answers what is known of a broken call, without its text.
+// cause answers what is known of a broken call, without its text. It is never
+// context.Canceled or context.DeadlineExceeded: a caller must be able to tell
+// the end of its own context by these.
 func cause(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
@@ -91,16 +93,17 @@ func cause(err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}
-	for _, known := range []error{io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, context.DeadlineExceeded, context.Canceled} {
-		if errors.Is(err, known) {
-			if known == io.EOF {
-				return errors.New("the connection was closed without an answer")
-			}
-			if known == context.DeadlineExceeded {
-				return errors.New("no answer within the time limit of one try")
-			}
-			return known
-		}
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	case errors.Is(err, io.EOF):
+		return errors.New("the connection was closed without an answer")
+	case errors.Is(err, net.ErrClosed):
+		return net.ErrClosed
+	case errors.Is(err, context.DeadlineExceeded):
+		return errors.New("no answer within the time limit of one try")
+	case errors.Is(err, context.Canceled):
+		return errors.New("the request was given up, not by the caller")
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return errors.New("no answer in time")

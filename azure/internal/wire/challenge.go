@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -29,8 +31,9 @@ func (p *behind) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // mendClaims answers one WWW-Authenticate value with every claims parameter in
-// standard base64. A value that no form of base64 decodes is taken out, so
-// that the answer stays the 401 that it is.
+// standard base64. A value that no form of base64 decodes to a JSON object is
+// taken out, so that the answer stays the 401 that it is: no credential could
+// use it.
 func mendClaims(header string) string {
 	const mark = `claims="`
 	var b strings.Builder
@@ -61,5 +64,5 @@ func decodeClaims(s string) ([]byte, bool) {
 	s = strings.TrimRight(strings.TrimSpace(s), "=")
 	s = strings.NewReplacer("-", "+", "_", "/").Replace(s)
 	claims, err := base64.RawStdEncoding.DecodeString(s)
-	return claims, err == nil && len(claims) > 0
+	return claims, err == nil && bytes.HasPrefix(claims, []byte("{")) && json.Valid(claims)
 }

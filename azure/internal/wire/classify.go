@@ -11,14 +11,14 @@ import (
 // Answer is one answer of Microsoft's, of a call or of an item in a batch.
 type Answer struct {
 	StatusCode      int
-	Header          interface{ Get(name string) string } // any letter case; "" where absent
+	Header          interface{ Get(name string) string } // any letter case; "" where absent; nil: none
 	Body            []byte
 	ClientRequestID string // as sent; the answer's own where this is empty
 }
 
-// Failure answers why a was not an acceptance: what its status means, refined
-// by Microsoft's code, never by its message. names are the report's own, kept
-// out of the detail.
+// Failure answers why a was not an acceptance: what its status means, with
+// Microsoft's code, ids and sentence, by which nothing is decided. names are
+// the report's own, kept out of the detail.
 func Failure(op string, a Answer, names ...string) *azure.Error {
 	e := &azure.Error{Op: op, StatusCode: a.StatusCode, ClientRequestID: a.ClientRequestID}
 	e.Kind, e.Scope, e.Outcome = Meaning(a.StatusCode)
@@ -29,6 +29,9 @@ func Failure(op string, a Answer, names ...string) *azure.Error {
 		if e.ClientRequestID == "" {
 			e.ClientRequestID = fault.ClientRequestID
 		}
+	}
+	if a.Header == nil {
+		return e
 	}
 	if id := Identifier(a.Header.Get("request-id")); id != "" {
 		e.RequestID = id

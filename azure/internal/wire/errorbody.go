@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 )
 
 // Fault is what Microsoft's error body says. Any part may be missing.
@@ -53,7 +55,12 @@ func ParseFault(body []byte) (Fault, bool) {
 
 func parseFault(body []byte) (Fault, bool) {
 	var b errorBody
-	if json.Unmarshal(body, &b) != nil || b.Error == nil {
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // some of Microsoft's services begin with one
+	err := json.Unmarshal(body, &b)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "error" {
+		err = nil // an innerError of another type: the rest was read
+	}
+	if err != nil || b.Error == nil {
 		return Fault{}, false
 	}
 	f := Fault{Code: Identifier(string(b.Error.Code)), Message: string(b.Error.Message)}

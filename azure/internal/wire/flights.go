@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -19,6 +20,10 @@ type work[V any] struct {
 	err   error
 	own   bool // the error was the context of the caller who did it
 }
+
+// errAbandoned stands for the result of work that panicked: whoever waited does
+// it himself.
+var errAbandoned = errors.New("abandoned")
 
 // Do answers what fetch answers, for this caller or another. A result that was
 // spoilt by the context of the caller who fetched it is nobody else's.
@@ -44,7 +49,7 @@ func (f *Flights[V]) Do(ctx context.Context, key string, fetch func() (V, error)
 
 // lead does the work. It is called with mu held.
 func (f *Flights[V]) lead(ctx context.Context, key string, fetch func() (V, error)) (V, error) {
-	w := &work[V]{done: make(chan struct{}), own: true}
+	w := &work[V]{done: make(chan struct{}), err: errAbandoned, own: true}
 	if f.now == nil {
 		f.now = map[string]*work[V]{}
 	}

@@ -36,15 +36,15 @@ func (p *front) Do(req *policy.Request) (*http.Response, error) {
 }
 
 func (p *front) authorized(req *policy.Request) (*http.Response, error) {
-	resp, err := req.Next()
-	for try := 0; try < 2; try++ {
+	for try := 0; ; try++ {
+		resp, err := req.Next()
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
 			return resp, err
 		}
 		if p.cred != nil {
 			p.cred.Discard(strings.TrimPrefix(req.Raw().Header.Get("Authorization"), "Bearer "))
 		}
-		if p.once || !worthNewToken(resp) {
+		if p.once || try == 2 || !worthNewToken(resp) {
 			return resp, nil
 		}
 		if try == 1 {
@@ -60,9 +60,7 @@ func (p *front) authorized(req *policy.Request) (*http.Response, error) {
 		if err := req.RewindBody(); err != nil {
 			return nil, err
 		}
-		resp, err = req.Next()
 	}
-	return resp, err
 }
 
 // worthNewToken reports whether another token could be accepted. Where the

@@ -3,6 +3,8 @@ package wire
 import (
 	"context"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -21,41 +23,45 @@ type Options struct {
 // Tenants holds one pipeline a tenant: the SDK's bearer policy caches one
 // token and does not look at the tenant. Safe for concurrent use.
 type Tenants struct {
-	cred    azcore.TokenCredential
-	o       Options
-	clients *Cache[*azcore.Client]
-	dials   Flights[*azcore.Client]
+	cred azcore.TokenCredential
+	o    Options
+	mu   sync.Mutex // held while a pipeline is made, so that a tenant has one
+	byID *Cache[tenant]
+}
+
+type tenant struct {
+	client *azcore.Client
+	gate   *gate
 }
 
 // NewTenants answers pipelines that take their tokens from cred. The transport
 // in o is used as it is: see NewTransport.
 func NewTenants(cred azcore.TokenCredential, o Options) *Tenants {
-	return &Tenants{cred: cred, o: o, clients: NewCache[*azcore.Client](o.MostTenants, 0)}
+	return &Tenants{cred: cred, o: o, byID: NewCache[tenant](o.MostTenants, 0)}
 }
 
 // Client answers the client of the tenant, a GUID in lower case. Beyond
 // MostTenants the one not used for longest is forgotten, with its token.
 func (t *Tenants) Client(id string) (*azcore.Client, error) {
-	if client, known, _ := t.clients.Get(id); known {
-		return client, nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known, ok, _ := t.byID.Get(id); ok && known.gate.usable() {
+		return known.client, nil
 	}
-	return t.dials.Do(context.Background(), id, func() (*azcore.Client, error) {
-		if client, known, _ := t.clients.Get(id); known {
-			return client, nil
-		}
-		client, err := t.dial(id)
-		if err == nil {
-			t.clients.Put(id, client)
-		}
-		return client, err
-	})
+	t.byID.Drop(id)
+	g := &gate{}
+	client, err := t.dial(id, g)
+	if err != nil {
+		return nil, err
+	}
+	t.byID.Put(id, tenant{client: client, gate: g})
+	return client, nil
 }
 
 // dial makes a tenant's pipeline. In the order in which a request passes:
 // the SDK's retry policy, then for each attempt front, the SDK's bearer
 // policy, behind, and the transport.
-func (t *Tenants) dial(id string) (*azcore.Client, error) {
-	g := &gate{}
+func (t *Tenants) dial(id string, g *gate) (*azcore.Client, error) {
 	ask := policy.TokenRequestOptions{Scopes: []string{t.o.Scope}, TenantID: id}
 	bearer := runtime.NewBearerTokenPolicy(&watched{t.cred, g}, ask.Scopes, &policy.BearerTokenOptions{
 		AuthorizationHandler: policy.AuthorizationHandler{
@@ -82,14 +88,28 @@ func (t *Tenants) dial(id string) (*azcore.Client, error) {
 }
 
 // watched is the host's credential. It marks its errors, and tells the gate
-// until when a token is at hand.
+// until when a token is at hand, or that it panicked.
 type watched struct {
 	azcore.TokenCredential
 	gate *gate
 }
 
 func (w *watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			w.gate.wreck()
+		}
+	}()
+	if end := w.gate.end(); time.Now().Before(end) {
+		// A renewal. The bearer policy makes those who come after the old
+		// token's end wait for it without looking at their contexts.
+		renewal, stop := context.WithDeadline(ctx, end)
+		defer stop()
+		ctx = renewal
+	}
 	token, err := w.TokenCredential.GetToken(ctx, o)
+	returned = true
 	if err != nil {
 		return token, &tokenError{err}
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,69 +24,80 @@ func (e *tokenError) Unwrap() error { return e.err }
 // their own retrying.
 func (e *tokenError) NonRetriable() {}
 
-var aadsts = regexp.MustCompile(`AADSTS[0-9]{4,7}`)
+var (
+	aadsts = regexp.MustCompile(`AADSTS[0-9]{4,10}\b`)
+	// answered is how the errors of the Azure SDK show the answer's status.
+	answered = regexp.MustCompile(`(?m)^\s*RESPONSE ([1-5][0-9]{2}):`)
+)
 
-// transientAADSTS are the refusals that Entra documents as passing: a service
-// behind it did not answer.
-var transientAADSTS = map[string]bool{
+const throttledAADSTS = "AADSTS90055" // TenantThrottlingError
+
+// passingAADSTS are the refusals that Microsoft's list of error codes calls
+// transient, retryable, or a service that did not answer.
+var passingAADSTS = map[string]bool{
+	"AADSTS50033": true, // RetryableError
 	"AADSTS90006": true, // ExternalServerRetryableError
+	"AADSTS90012": true, // RequestTimeout
 	"AADSTS90024": true, // RequestBudgetExceededError
 	"AADSTS90033": true, // MsodsServiceUnavailable
+	"AADSTS90090": true, // GraphRetryableError
+	"AADSTS90091": true, // GraphServiceUnreachable
 }
 
-// advice is what to do about the refusals that administrators meet most.
+// advice is what to do about the refusals that administrators meet most. The
+// numbers are of Microsoft's list of error codes, but for 700024, which stands
+// in Entra's answers alone: "Client assertion is not within its valid time
+// range".
 var advice = map[string]string{
-	"AADSTS50034":   "the account does not exist in this tenant",
 	"AADSTS53003":   "a Conditional Access policy blocks the application: exempt its workload identity",
 	"AADSTS65001":   "an administrator of the tenant has not consented to the application",
 	"AADSTS70011":   "the scope is not valid for this application or cloud",
 	"AADSTS90002":   "the tenant does not exist: check its id and the cloud",
 	"AADSTS500011":  "the resource is not in this tenant: check the cloud and the subscription",
 	"AADSTS700016":  "the application is not in this tenant: its administrator has to consent, or the client id is wrong",
-	"AADSTS700024":  "the assertion is outside its validity: check this machine's clock",
+	"AADSTS700024":  "the assertion is outside its validity: check this machine's clock, or get a newer assertion",
 	"AADSTS700027":  "the certificate is not registered with the application, or has expired",
 	"AADSTS7000112": "the application is disabled in this tenant",
 	"AADSTS7000215": "the client secret is wrong: give its value, not its id",
 	"AADSTS7000222": "the client secret has expired: make a new one",
 }
 
-// tokenFailure answers why a credential gave no token. Nothing was sent. The
-// AADSTS number is read from the error's text, since every credential of the
-// Azure SDK puts it there; nothing else of the text is used, for it may hold
-// the whole answer of the token endpoint.
+// tokenFailure answers why a credential gave no token, as if nothing had been
+// sent before. The AADSTS number and the status are read from the error's text,
+// since every credential of the Azure SDK puts them there; nothing else of the
+// text is used, for it may hold the whole answer of the token endpoint.
 func tokenFailure(op string, err error) *azure.Error {
+	text := err.Error()
 	e := &azure.Error{
 		Op: op, Kind: azure.ErrUnauthorized, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent,
-		ErrorCode: aadsts.FindString(err.Error()),
+		ErrorCode: aadsts.FindString(text),
 	}
 	if known, ok := errors.AsType[tokenRefusal](err); ok {
-		e.RetryAfter = known.TokenRetryAfter()
-		if code := Identifier(known.TokenErrorCode()); code != "" && e.ErrorCode == "" {
-			e.ErrorCode = code
+		e.StatusCode, e.RetryAfter = known.TokenStatusCode(), max(0, known.TokenRetryAfter())
+		if e.ErrorCode == "" {
+			e.ErrorCode = Identifier(known.TokenErrorCode())
 		}
-		switch status := known.TokenStatusCode(); {
-		case status == 429:
-			e.Kind, e.StatusCode = azure.ErrThrottled, status
-			return e
-		case status >= 500:
-			e.Kind, e.Scope, e.StatusCode = azure.ErrUnavailable, azure.ScopeService, status
-			return e
-		default:
-			e.StatusCode = status
-		}
+	} else if shown := answered.FindStringSubmatch(text); shown != nil {
+		e.StatusCode, _ = strconv.Atoi(shown[1])
 	}
+	retryable, _ := errors.AsType[retryableRefusal](err)
+	passing := passingAADSTS[e.ErrorCode] || retryable != nil && retryable.TokenRetryable()
 	switch {
-	case transientAADSTS[e.ErrorCode]:
-		e.Kind = azure.ErrUnavailable
+	case e.StatusCode == http.StatusTooManyRequests, e.ErrorCode == throttledAADSTS:
+		e.Kind, e.Err = azure.ErrThrottled, noToken("no token: Entra throttles")
+	case e.StatusCode >= 500, e.StatusCode == http.StatusRequestTimeout:
+		e.Kind, e.Scope, e.Err = azure.ErrUnavailable, azure.ScopeService, noToken("no token: Entra fails")
+	case e.ErrorCode != "" && passing:
+		e.Kind, e.Err = azure.ErrUnavailable, noToken("no token: Entra fails for this tenant")
 	case e.ErrorCode != "":
-		e.Err = noToken("no token: Entra refused")
+		e.Err = noToken("no token: the request was refused")
 		if what := advice[e.ErrorCode]; what != "" {
 			e.Err = noToken("no token: " + what)
 		}
-	case e.StatusCode != 0:
-		e.Err = noToken("no token: Entra refused")
-	case networkFault(err):
+	case passing, e.StatusCode == 0 && networkFault(err, text):
 		e.Kind, e.Scope, e.Err = azure.ErrUnavailable, azure.ScopeService, noToken("no token: "+cause(err).Error())
+	case e.StatusCode != 0:
+		e.Err = noToken("no token: the request was refused")
 	default:
 		e.Err = noToken("no token: the credential failed")
 	}
@@ -100,22 +113,34 @@ type tokenRefusal interface {
 	TokenRetryAfter() time.Duration
 }
 
+// retryableRefusal tells beside it whether asking again later can succeed
+// without anybody's doing, as when the token endpoint was not reached.
+type retryableRefusal interface {
+	error
+	TokenRetryable() bool
+}
+
 type noToken string
 
 func (n noToken) Error() string { return string(n) }
 
+// networkSigns are of the errors of the standard library. Some credentials
+// keep the text of a network error and drop its type.
+var networkSigns = []string{
+	"dial tcp", "no such host", "connection refused", "connection reset", "i/o timeout",
+	"unexpected EOF", ": EOF", "x509:", "context deadline exceeded", "TLS handshake timeout",
+}
+
 // networkFault reports whether the token endpoint was not reached or did not
 // answer.
-func networkFault(err error) bool {
+func networkFault(err error, text string) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	// Some credentials keep the text of a network error and drop its type.
-	text := err.Error()
-	for _, sign := range []string{"dial tcp", "no such host", "connection refused", "connection reset", "i/o timeout", "EOF", "x509:"} {
+	for _, sign := range networkSigns {
 		if strings.Contains(text, sign) {
 			return true
 		}

@@ -3,7 +3,9 @@ package wire
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -12,12 +14,12 @@ import (
 )
 
 // transport is the last step of every pipeline. It counts attempts, follows no
-// redirect, bounds every answer, and lets a 503 be followed by a new
-// connection.
+// redirect, bounds every answer, lets a 503 be followed by a new connection,
+// and keeps the text of its errors from the SDK's log.
 type transport struct {
 	policy.Transporter
 	most    int64
-	scratch sync.Pool // of *[mostInMemory]byte
+	scratch sync.Pool // of *[mostInMemory + 1]byte
 }
 
 // NewTransport wraps t, or a client of its own where t is nil, so that no
@@ -30,6 +32,10 @@ func NewTransport(t policy.Transporter, most int64) policy.Transporter {
 	case nil:
 		t = newClient()
 	case *http.Client:
+		if client == nil {
+			t = newClient()
+			break
+		}
 		own := *client
 		own.CheckRedirect = stay
 		t = &own
@@ -39,17 +45,26 @@ func NewTransport(t policy.Transporter, most int64) policy.Transporter {
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// newClient answers the client used where the host brings none: the standard
-// library's transport, with more idle connections to the one host there is, a
+// newClient answers the client used where the host brings none: as the
+// standard library's, with more idle connections to the one host there is, a
 // bound on how long an answer may take to begin, and pings that find out dead
-// connections.
+// connections. It is not taken from http.DefaultTransport, which a program may
+// have replaced by anything.
 func newClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 16
-	t.ResponseHeaderTimeout = 100 * time.Second
-	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}
-	return &http.Client{Transport: t, CheckRedirect: stay}
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		ResponseHeaderTimeout: 100 * time.Second,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}}
 }
 
 func (t *transport) Do(req *http.Request) (*http.Response, error) {
@@ -64,25 +79,59 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 		c.attempts.Add(1)
 	}
 	resp, err := t.Transporter.Do(req)
-	if err != nil || resp == nil {
-		return resp, err
+	switch {
+	case err != nil:
+		return nil, sealed{err}
+	case resp == nil:
+		return nil, sealed{errNeither}
 	}
+	var read func()
 	if resp.StatusCode == http.StatusServiceUnavailable {
-		// Microsoft asks for a new connection after a 503: the one in use may
-		// lead to a server that is going away.
-		if pool, ok := t.Transporter.(interface{ CloseIdleConnections() }); ok {
-			pool.CloseIdleConnections()
-		}
+		read = t.closeIdle
 	}
-	if resp.Body != nil && resp.Body != http.NoBody {
-		resp.Body = &bounded{body: resp.Body, left: t.most}
+	if resp.Body == nil || resp.Body == http.NoBody {
+		if read != nil {
+			read()
+		}
+		return resp, nil
+	}
+	resp.Body = &bounded{body: resp.Body, left: t.most, refusal: resp.StatusCode >= 300, read: read}
+	if req.Method == http.MethodPatch {
+		// The SDK does not try a PATCH again whose answer breaks off: to it,
+		// this is a call that broke.
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		resp.Body = io.NopCloser(bytes.NewReader(text))
 	}
 	return resp, nil
+}
+
+var errNeither = errors.New("neither an answer nor an error")
+
+// sealed is an error of a transport, whose text may hold anything, on its way
+// through the policies of the SDK, which log it.
+type sealed struct{ err error }
+
+func (s sealed) Error() string { return cause(s.err).Error() }
+func (s sealed) Unwrap() error { return s.err }
+
+// closeIdle closes the connections not in use. Microsoft asks for a new
+// connection after a 503: the one that brought it may lead to a server that is
+// going away. That one is idle when its answer has been read, not before.
+func (t *transport) closeIdle() {
+	if pool, ok := t.Transporter.(interface{ CloseIdleConnections() }); ok {
+		pool.CloseIdleConnections()
+	}
 }
 
 // mostInMemory bounds the requests that inMemory reads, in bytes; a full batch
 // is a tenth of it.
 const mostInMemory = 64 << 10
+
+var errOtherLength = errors.New("the request's body is not as long as its Content-Length")
 
 // inMemory gives req a body of a type that net/http knows to be in memory. For
 // any other it writes the header first and the body in a second packet, which
@@ -92,30 +141,41 @@ func (t *transport) inMemory(req *http.Request, c *Call) error {
 	if req.Body == nil || req.ContentLength <= 0 || req.ContentLength > mostInMemory {
 		return nil
 	}
-	scratch, _ := t.scratch.Get().(*[mostInMemory]byte)
+	scratch, _ := t.scratch.Get().(*[mostInMemory + 1]byte)
 	if scratch == nil {
-		scratch = new([mostInMemory]byte)
+		scratch = new([mostInMemory + 1]byte)
 	}
 	defer t.scratch.Put(scratch)
-	text := scratch[:req.ContentLength]
-	if _, err := io.ReadFull(req.Body, text); err != nil {
+	// One byte more than there should be: a host's policy may have changed the
+	// body and left the length.
+	n, err := io.ReadFull(req.Body, scratch[:req.ContentLength+1])
+	switch {
+	case err == nil, err == io.ErrUnexpectedEOF && int64(n) != req.ContentLength, err == io.EOF:
+		return errOtherLength
+	case err != io.ErrUnexpectedEOF:
 		return err
 	}
+	text := scratch[:n]
 	// The call's own bytes spare a copy, unless a host's policy changed them.
 	if c != nil && bytes.Equal(text, c.payload) {
 		text = c.payload
 	} else {
-		text = bytes.Clone(text)
+		changed := bytes.Clone(text)
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(changed)), nil }
+		text = changed
 	}
 	req.Body = io.NopCloser(bytes.NewReader(text))
 	return nil
 }
 
-// bounded reads a body up to its bound and then fails: an answer cut short
-// must not look like a whole one.
+// bounded reads a body up to its bound and then fails: an acceptance cut short
+// must not look like a whole one. A refusal is told by its status and header,
+// so that what is missing of its body must not hide these.
 type bounded struct {
-	body io.ReadCloser
-	left int64
+	body    io.ReadCloser
+	left    int64
+	refusal bool
+	read    func() // called when body is closed; may be nil
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -124,12 +184,24 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.body.Read(p)
 	if int64(n) > b.left {
-		n = int(b.left)
-		b.left = 0
-		return n, ErrTooLong
+		n, err = int(b.left), ErrTooLong
 	}
 	b.left -= int64(n)
+	switch {
+	case err == nil || err == io.EOF:
+	case b.refusal:
+		err = io.EOF
+	default:
+		err = sealed{err}
+	}
 	return n, err
 }
 
-func (b *bounded) Close() error { return b.body.Close() }
+func (b *bounded) Close() error {
+	err := b.body.Close()
+	if b.read != nil {
+		b.read()
+		b.read = nil
+	}
+	return err
+}

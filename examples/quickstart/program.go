@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// The exit codes; the usage says what they mean.
+const (
+	exitSuccess = 0
+	exitPartial = 1
+	exitFailure = 2
+)
+
+// program is a run without its process.
+type program struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+	terminal       bool               // stderr is one: show progress
+	transport      policy.Transporter // to the real Microsoft; nil: over the network
+}
+
+// run is the whole program. It answers the exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	s, err := parseFlags(args, p.stdout, p.stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitSuccess
+	case err != nil:
+		return exitFailure
+	}
+	c, real, err := readConfig(p.getenv)
+	if err != nil {
+		return p.fail(err)
+	}
+	if s.apply && !real {
+		return p.fail(fmt.Errorf("-apply sends to the real Microsoft, and nothing says which; missing: %s", strings.Join(missingOf(p.getenv), ", ")))
+	}
+	f, name, err := readFile(s.fleet)
+	if err != nil {
+		return p.fail(fmt.Errorf("%s: %w", name, err))
+	}
+	p.say(name, f.faults)
+	t := tally{rows: f.rows, faults: len(f.faults)}
+	t.refused, t.flawed = countFaults(f.faults)
+	if real {
+		others := f.refuseOthers(c.tenantID)
+		p.say(name, others)
+		t.refused += f.rows - t.refused - len(f.devices)
+	}
+	if len(f.devices) == 0 {
+		return p.fail(fmt.Errorf("%s: %s, and none that can be used", name, plural(f.rows, "row")))
+	}
+
+	l := label(c, real, s.apply)
+	records, tasks := plan(f.devices, s.deleteObjects)
+	to, err := p.connect(c, real, f.devices)
+	if err != nil {
+		return p.fail(err)
+	}
+	defer to.close()
+	if l.mark == markShown {
+		show(tasks)
+	} else {
+		m := meter{w: p.stderr, on: p.terminal, total: len(tasks)}
+		send(ctx, to.reporter, tasks, m.show)
+		m.clear()
+		t.sent(tasks)
+		t.interrupted = ctx.Err() != nil
+	}
+	t.due, t.tokens, t.calls = len(tasks), to.tokens.n.Load(), to.calls.n.Load()
+	if err := p.write(s, l, records, t); err != nil {
+		p.fail(err)
+		return max(exitPartial, t.code())
+	}
+	return t.code()
+}
+
+func (p *program) fail(err error) int {
+	fmt.Fprintf(p.stderr, "quickstart: %v\n", err)
+	return exitFailure
+}
+
+// say names faults with their file.
+func (p *program) say(file string, faults []fault) {
+	for _, f := range faults {
+		fmt.Fprintln(p.stderr, f.in(file))
+	}
+}
+
+// readFile reads the fleet file at path, the included one where it is empty,
+// and answers its name as well.
+func readFile(path string) (f fleet, name string, err error) {
+	if path == "" {
+		f, err = readFleet(strings.NewReader(includedFleet))
+		return f, includedName, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fleet{}, path, errors.Unwrap(err) // which says the path again
+	}
+	defer file.Close()
+	f, err = readFleet(file)
+	return f, path, err
+}
+
+func (p *program) connect(c config, real bool, devices []device) (*connection, error) {
+	if real {
+		return connectMicrosoft(c, p.transport)
+	}
+	return connectSimulator(devices)
+}
+
+// write writes the result: tables, or one JSON object a device with the
+// summary out of its way.
+func (p *program) write(s settings, l labels, records []*record, t tally) error {
+	out := bufio.NewWriter(p.stdout)
+	if s.json {
+		if err := writeJSON(out, l, records); err != nil {
+			return err
+		}
+		writeSummary(p.stderr, l, records, t)
+		return out.Flush()
+	}
+	writeTable(out, l, records, time.Now().UTC())
+	writeSummary(out, l, records, t)
+	return out.Flush()
+}
