@@ -43,6 +43,7 @@ var rules = map[string]rule{
 	"azure/internal/prepare":      {own: []string{"azure", "compliance", "internal/guid"}, not: []string{"net/http", "testing"}},
 	"azure/internal/wire":         {own: []string{"azure", "internal/guid"}, others: []string{azcore}, not: []string{"testing"}},
 	"azure/graph":                 {own: []string{"azure", "azure/internal/prepare", "azure/internal/wire", "compliance", "status", "internal/guid"}, others: []string{azcore}, not: []string{"testing"}},
+	"azure/intune":                {own: []string{"azure", "azure/internal/prepare", "azure/internal/wire", "compliance", "status", "internal/guid"}, others: []string{azcore}, not: []string{"testing"}},
 	"azure/msal":                  {own: []string{"internal/guid"}, others: []string{azcore, msal}, not: []string{"testing"}},
 	"azure/fake":                  {own: []string{"azure", "azure/internal/prepare", "compliance", "status", "internal/guid", "internal/enum"}, not: []string{"testing"}},
 	"azure/azuretest":             {own: []string{"azure", "compliance", "status", "internal/guid"}},

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	readObject = "?$select=id,trustType"
+	readObject = "?$select=id,trustType,isCompliant"
 	markedBody = `PATCH {"isManaged":false,"isCompliant":false}`
 )
 
@@ -209,23 +209,28 @@ func TestLostAnswerToDelete(t *testing.T) {
 
 func TestDeleteObject(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		trust string
-		fault *azuresim.Fault
-		form  azure.RemovalForm
-		kind  azure.Kind
-		calls []string
+		name      string
+		trust     string
+		compliant bool
+		fault     *azuresim.Fault
+		form      azure.RemovalForm
+		kind      azure.Kind
+		calls     []string
 	}{
 		{name: "deleted", form: azure.RemovalDeleted, calls: []string{"GET", "DELETE"}},
 		{name: "hybrid", trust: "ServerAd", form: azure.RemovalProtected, calls: []string{"GET"}},
 		{name: "absent", fault: &azuresim.Fault{Match: onGraph("GET"), Status: 404}, form: azure.RemovalAbsent, calls: []string{"GET"}},
 		{name: "gone between", fault: &azuresim.Fault{Match: onGraph("DELETE"), Status: 404}, form: azure.RemovalAbsent, calls: []string{"GET", "DELETE"}},
 		{name: "forbidden", fault: &azuresim.Fault{Match: onGraph("DELETE"), Status: 403}, kind: azure.ErrForbidden, calls: []string{"GET", "DELETE"}},
+		{name: "compliant again", compliant: true, kind: azure.ErrConflict, calls: []string{"GET"}},
 		{name: "broken", fault: &azuresim.Fault{Match: onGraph("DELETE"), Reset: azuresim.ResetBefore}, kind: azure.ErrUnavailable, calls: []string{"GET", "DELETE"}},
 	} {
 		w := newWorld(t, nil, &graph.Options{KeepObjects: true, ClientOptions: onceOptions()})
 		if tc.trust != "" {
 			w.sim.UpdateDevice(w.tenant.ID, w.device.DeviceID, func(d *azuresim.Device) { d.TrustType = tc.trust })
+		}
+		if tc.compliant {
+			w.sim.UpdateDevice(w.tenant.ID, w.device.DeviceID, func(d *azuresim.Device) { d.IsCompliant = new(true) })
 		}
 		if tc.fault != nil {
 			w.sim.Inject(*tc.fault)

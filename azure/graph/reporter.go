@@ -113,7 +113,9 @@ func (r *Reporter) Report(ctx context.Context, report azure.Report) (azure.Recei
 }
 
 // DeleteObject takes the second step of a removal alone: see [azure.Deleter].
-// Options.KeepObjects does not concern it.
+// Options.KeepObjects does not concern it. A device that is shown as compliant
+// is refused with [azure.ErrConflict]: it was reported again since, or the
+// first step is so recent that reads do not show it yet.
 func (r *Reporter) DeleteObject(ctx context.Context, report azure.Report) (azure.Receipt, error) {
 	j := job{phase: phaseRead}
 	if err := j.accept(report, false); err != nil {
@@ -122,7 +124,7 @@ func (r *Reporter) DeleteObject(ctx context.Context, report azure.Report) (azure
 	if j.report.State != compliance.StateRemoved {
 		return azure.Receipt{}, &azure.Error{
 			Op: j.doing(), Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
-			Err: fmt.Errorf("State %v: only a removed device's object is deleted", j.report.State),
+			Err: fmt.Errorf("the State is %v: only a removed device's object is deleted", j.report.State),
 		}
 	}
 	return r.settle(ctx, &j)

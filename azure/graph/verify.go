@@ -32,6 +32,9 @@ func (r *Reporter) Verify(ctx context.Context, report azure.Report) (azure.Verif
 		return azure.Verification{}, failure
 	}
 	if answer.StatusCode == http.StatusNotFound {
+		if report.State == compliance.StateRemoved {
+			return azure.Verification{Verdict: azure.VerdictMatch}, nil
+		}
 		return azure.Verification{Verdict: azure.VerdictAbsent}, nil
 	}
 	refused := func() *azure.Error {

@@ -113,7 +113,7 @@ func (r *Reporter) lookUp(ctx context.Context, op, tenantID string) (services, *
 		if refused {
 			return services{}, &azure.Error{Op: op, Kind: azure.ErrUnexpected, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent, Err: errAddress}
 		}
-		return services{}, notProvisioned(op, "Intune publishes no address of the partner compliance services in the tenant")
+		return services{}, notProvisioned(op, "the tenant publishes no address of the partner compliance services")
 	}
 	return found, nil
 }

@@ -59,7 +59,7 @@ func (r *Reporter) EnsurePolicy(ctx context.Context, tenantID string, p azure.Pl
 		found, failure = r.findPolicy(ctx, op, tenantID, at, text)
 		if failure == nil && found == nil {
 			failure = unreadable(op, answer)
-			failure.Err = errors.New("Microsoft says that the policy exists, and does not show it")
+			failure.Err = errors.New("the policy exists, as Microsoft says, and is not shown")
 		}
 		if failure == nil {
 			return *found, nil

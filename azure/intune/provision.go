@@ -69,7 +69,7 @@ func (r *Reporter) setProvisioned(ctx context.Context, op, tenantID string, body
 			e.StatusCode = *read.HTTPStatusCode
 		}
 		e.Detail = wire.Detail(string(read.ErrorDetail))
-		e.Err = errors.New("Microsoft did not take the partner for this tenant: its administrator has to add the partner in the Intune admin center first")
+		e.Err = errors.New("the partner was not taken for this tenant: its administrator has to add the partner in the Intune admin center first")
 		return e
 	}
 	return nil
@@ -85,7 +85,7 @@ func (r *Reporter) tenantService(ctx context.Context, op, tenantID string) (stri
 		return "", failure
 	}
 	if at.tenant == "" {
-		return "", notProvisioned(op, "Intune publishes no address of "+tenantService+" in the tenant")
+		return "", notProvisioned(op, "the tenant publishes no address of "+tenantService)
 	}
 	return at.tenant, nil
 }

@@ -175,7 +175,7 @@ func (r *Reporter) send(ctx context.Context, op string, m *parcel) *azure.Error 
 		return failure
 	}
 	if at.device == "" {
-		return notProvisioned(op, "Intune publishes no address of "+deviceService+" in the tenant")
+		return notProvisioned(op, "the tenant publishes no address of "+deviceService)
 	}
 	body, err := compose(m.reports, users, r.o.OSTexts, time.Now())
 	if err != nil {
@@ -220,7 +220,7 @@ func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Rece
 	if !guid.Valid(receipt.TenantID) || !guid.Valid(receipt.MessageID) {
 		return receipt, &azure.Error{
 			Op: op, Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
-			Err: fmt.Errorf("TenantID %.40q or MessageID %.40q of the receipt is not a GUID", receipt.TenantID, receipt.MessageID),
+			Err: fmt.Errorf("the receipt's TenantID %.40q or MessageID %.40q is not a GUID", receipt.TenantID, receipt.MessageID),
 		}
 	}
 	tenantID, messageID := guid.Canonical(receipt.TenantID), guid.Canonical(receipt.MessageID)
@@ -229,7 +229,7 @@ func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Rece
 		return receipt, failure
 	}
 	if at.device == "" {
-		return receipt, notProvisioned(op, "Intune publishes no address of "+deviceService+" in the tenant")
+		return receipt, notProvisioned(op, "the tenant publishes no address of "+deviceService)
 	}
 	answer, _, failure := r.tenants.Send(ctx, wire.Request{
 		Op: op, Tenant: tenantID, Method: http.MethodGet, URL: messageURL(at.device, messageID), ClientRequestID: guid.New(),
@@ -241,7 +241,7 @@ func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Rece
 	if answer.StatusCode == http.StatusNotFound {
 		e := wire.Failure(op, answer)
 		e.Kind, e.Scope, e.Outcome = azure.ErrRejected, azure.ScopeDevice, azure.OutcomeUnknown
-		e.Err = errors.New("Microsoft does not know the message")
+		e.Err = errors.New("the message is not known to Microsoft")
 		receipt.State, receipt.Failure = status.Failed, e
 		return receipt, nil
 	}
