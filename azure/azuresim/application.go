@@ -37,6 +37,10 @@ type Application struct {
 	// (workload identity federation).
 	Federated []FederatedCredential
 
+	// RedirectURIs are where the consent page may send an administrator back
+	// to, letter by letter. Nil: any https address, and http on loopback.
+	RedirectURIs []string
+
 	// Roles are the application permissions that it asks for, such as
 	// Device.ReadWrite.All. Consent grants them.
 	Roles []string
@@ -144,6 +148,7 @@ func (a Application) clone() Application {
 	a.SubjectNames = slices.Clone(a.SubjectNames)
 	a.Federated = slices.Clone(a.Federated)
 	a.Roles = slices.Clone(a.Roles)
+	a.RedirectURIs = slices.Clone(a.RedirectURIs)
 	return a
 }
 

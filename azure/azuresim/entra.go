@@ -17,6 +17,8 @@ func (x *exchange) serveEntra() answer {
 		return x.openIDConfiguration(segments[0], strings.HasPrefix(rest, "v2.0/"))
 	case rest == "discovery/v2.0/keys", rest == "discovery/keys":
 		return x.entraJSON(http.StatusOK, map[string]any{"keys": []any{x.sim.key.jwk()}})
+	case rest == "adminconsent":
+		return x.adminConsent(segments[0])
 	case rest == "oauth2/v2.0/token":
 		if x.record.Method != http.MethodPost {
 			return (&tokenError{number: 900561, message: "The endpoint only accepts POST requests. Received a " + x.record.Method + " request."}).answer(x)

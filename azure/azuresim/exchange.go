@@ -42,9 +42,7 @@ func (s *Simulator) serve(ctx context.Context, record *Request, path string, bod
 	x := &exchange{sim: s, ctx: ctx, now: s.now(), path: path, body: body, record: record}
 	record.At = x.now
 	x.place = s.placeOf(record.Host, path)
-	if x.place.service == serviceGraph {
-		x.identify()
-	}
+	x.identifyCaller()
 	x.note()
 	s.ledger.enter(record)
 	a, err := x.run(tooLong)
@@ -76,9 +74,7 @@ func (x *exchange) run(tooLong bool) (answer, error) {
 			return answer{}, err
 		}
 		x.now = x.sim.now()
-		if x.place.service == serviceGraph {
-			x.identify() // the token may have expired meanwhile
-		}
+		x.identifyCaller() // the token may have expired meanwhile
 	} else if x.ctx.Err() != nil {
 		return answer{}, context.Cause(x.ctx)
 	}
@@ -115,6 +111,8 @@ func (x *exchange) dispatch(tooLong bool) answer {
 		return x.serveEntra()
 	case serviceGraph:
 		return x.serveGraph()
+	case serviceIntune:
+		return x.servePartner()
 	default:
 		return x.plain(http.StatusNotFound, "")
 	}
@@ -129,7 +127,20 @@ func (s *Simulator) placeOf(host, path string) place {
 	if graphPath(path) {
 		return place{service: serviceGraph}
 	}
+	if _, ok := parsePartnerPath(path); ok {
+		return place{service: serviceIntune}
+	}
 	return place{service: serviceEntra}
+}
+
+// identifyCaller finds out who calls a service that takes access tokens.
+func (x *exchange) identifyCaller() {
+	switch x.place.service {
+	case serviceGraph:
+		x.identify()
+	case serviceIntune:
+		x.identifyPartner()
+	}
 }
 
 // note writes into the record who asks for which device, for faults and tests.
@@ -142,6 +153,8 @@ func (x *exchange) note() {
 		if r, err := parseGraphPath(x.graphPath()); err == nil {
 			x.record.DeviceID = r.device()
 		}
+	case serviceIntune:
+		x.notePartner()
 	case serviceEntra:
 		name, _, _ := strings.Cut(strings.Trim(x.path, "/"), "/")
 		if t := x.sim.tenantByName(name); t != nil {

@@ -77,6 +77,9 @@ type Fault struct {
 
 	// Batch spoils the answer of a batch that was served.
 	Batch *BatchFault
+	// Partner makes the answer a failure in the words of the Intune partner
+	// service that was called; it means nothing to other requests.
+	Partner *PartnerFault
 }
 
 // BatchFault is what goes wrong with the answer of a batch.
@@ -168,11 +171,13 @@ func (f *Fault) name() string {
 }
 
 // answers tells whether the fault brings an answer of its own.
-func (f *Fault) answers() bool { return f.Status != 0 || f.AADSTS != 0 }
+func (f *Fault) answers() bool { return f.Status != 0 || f.AADSTS != 0 || f.Partner != nil }
 
 // answer is the fault's own answer.
 func (f *Fault) answer(x *exchange) answer {
 	switch {
+	case f.Partner != nil && x.place.service == serviceIntune:
+		return f.Partner.answer(x, f.Status)
 	case f.AADSTS != 0:
 		message := f.Message
 		if message == "" {

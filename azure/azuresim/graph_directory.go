@@ -134,7 +134,7 @@ func (x *exchange) getPrincipal(route graphRoute) answer {
 	}
 	value := []any{}
 	if document["appId"] == partnerDiscoveryAppID {
-		for _, e := range x.caller.tenant.info.Endpoints {
+		for _, e := range x.published(x.caller.tenant) {
 			value = append(value, map[string]any{
 				"id": x.sim.random.guid(), "capability": e.ProviderName, "providerId": nil,
 				"providerName": e.ProviderName, "uri": e.URI,
@@ -181,7 +181,7 @@ func (x *exchange) compliancePartners(route graphRoute) answer {
 		id = last.name
 	}
 	value := []any{}
-	for _, p := range t.info.Partners {
+	for _, p := range x.sim.shownPartners(t, x.now) {
 		document := map[string]any{
 			"id": p.ID, "displayName": p.DisplayName, "partnerState": p.PartnerState,
 			"lastHeartbeatDateTime": p.LastHeartbeat.UTC().Format("2006-01-02T15:04:05Z"),

@@ -94,8 +94,8 @@ func TestServicePrincipals(t *testing.T) {
 			got[endpoint["providerName"].(string)], _ = endpoint["uri"].(string)
 		}
 		want := map[string]string{
-			"PartnerTenantDataSyncService": "https://fef.azuresim.manage.microsoft.com/PartnerTenantDataSyncService",
-			"PartnerDeviceDataSyncService": "https://fef.azuresim.manage.microsoft.com/PartnerDeviceDataSyncService",
+			"PartnerTenantDataSyncService": "https://fef." + w.tenant.ID + ".azuresim.manage.microsoft.com/PartnerTenantDataSyncService",
+			"PartnerDeviceDataSyncService": "https://fef." + w.tenant.ID + ".azuresim.manage.microsoft.com/PartnerDeviceDataSyncService",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s/endpoints (-want +got)\n%s", path, diff)

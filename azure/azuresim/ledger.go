@@ -31,8 +31,12 @@ type Request struct {
 	// token's signature is right; a token request is taken at its word.
 	TenantID string
 	ClientID string
-	// DeviceID is the deviceId or object id that the path names, in lower case.
+	// DeviceID is the deviceId or object id that the path names, in lower case;
+	// for a partner message and for its status the first device of its Content.
 	DeviceID string
+	// MessageID is the id of the partner message that the path names, in lower
+	// case.
+	MessageID string
 	// ItemID is the id of a batch item as the client wrote it; empty outside a
 	// batch.
 	ItemID string

@@ -55,6 +55,9 @@ type Options struct {
 	// published quotas with a token bucket.
 	Throttle Throttle
 
+	// Partner are the settings of the Intune partner compliance services.
+	Partner PartnerOptions
+
 	// LedgerLimit is how many requests the ledger keeps; the oldest goes first.
 	// Zero: 10,000. Negative: the ledger is off, which spares the copies of
 	// headers and bodies; counters and the history of writes go on.
@@ -99,5 +102,6 @@ func (o *Options) withDefaults() Options {
 		set.HistoryLimit = defaultHistoryLimit
 	}
 	set.Throttle = set.Throttle.withDefaults()
+	set.Partner = set.Partner.withDefaults()
 	return set
 }

@@ -8,8 +8,13 @@ import (
 // replaceLocked makes next the state of a device, and keeps the earlier one
 // while lagging reads may still see it.
 func (s *Simulator) replaceLocked(rec *record, next Device) {
+	s.replaceAtLocked(rec, next, s.now())
+}
+
+// replaceAtLocked is replaceLocked for a change that happened at now, which
+// may be a while ago.
+func (s *Simulator) replaceAtLocked(rec *record, next Device, now time.Time) {
 	if lag := s.options.ReadLag; lag > 0 {
-		now := s.now()
 		rec.older = append(rec.older, version{until: now, state: rec.current})
 		past := slices.IndexFunc(rec.older, func(v version) bool { return v.until.After(now.Add(-lag)) })
 		rec.older = slices.Delete(rec.older, 0, past)

@@ -19,11 +19,15 @@ type Simulator struct {
 	domains      map[string]string
 	applications map[string]*application
 
-	ledger  ledger
-	faults  faults
-	meters  meters
-	tokens  tokenCache
-	pageKey string // makes page tokens of this simulator unlike others'
+	ledger ledger
+	strays strays
+	faults faults
+	meters meters
+	tokens tokenCache
+	fresh  freshTokens
+
+	outcomes outcomes
+	pageKey  string // makes page tokens of this simulator unlike others'
 }
 
 // New makes a simulator that holds nothing yet. Nil options mean the defaults.

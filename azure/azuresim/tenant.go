@@ -23,7 +23,9 @@ type Tenant struct {
 	Seats int `json:"seats,omitempty"`
 	// Endpoints are what servicePrincipals/{id}/endpoints of the Intune partner
 	// services answers. Nil: two made-up addresses below the manage domain of
-	// the tenant's cloud, none in China. Empty, not nil: none.
+	// the tenant's cloud, none in China. Empty, not nil: none. Addresses below
+	// a manage domain are shown to a client that reached Graph at a loopback
+	// address as addresses there. [Simulator.SetEndpoints] changes them.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Partners are the tenant's compliance management partners. Nil: none.
 	Partners []CompliancePartner `json:"complianceManagementPartners,omitempty"`
@@ -38,9 +40,11 @@ type Endpoint struct {
 // CompliancePartner is a compliance partner as Graph shows it under
 // deviceManagement/complianceManagementPartners.
 type CompliancePartner struct {
-	ID               string    `json:"id"` // empty: made up
-	DisplayName      string    `json:"displayName"`
-	PartnerState     string    `json:"partnerState"` // unknown, unavailable, enabled, terminated, rejected, unresponsive; empty: enabled
+	ID          string `json:"id"` // empty: made up
+	DisplayName string `json:"displayName"`
+	// PartnerState is unknown, unavailable, enabled, terminated, rejected or
+	// unresponsive. Empty: with a ClientID it follows provisioning, else enabled.
+	PartnerState     string    `json:"partnerState"`
 	LastHeartbeat    time.Time `json:"lastHeartbeatDateTime"`
 	MacOSOnboarded   bool      `json:"macOsOnboarded"`
 	AndroidOnboarded bool      `json:"androidOnboarded"`
@@ -48,6 +52,13 @@ type CompliancePartner struct {
 	MacOSGroups      []string  `json:"macOsGroups,omitempty"` // group ids of macOsEnrollmentAssignments
 	AndroidGroups    []string  `json:"androidGroups,omitempty"`
 	IOSGroups        []string  `json:"iosGroups,omitempty"`
+	// ClientID is the partner's application, which may act for the tenant on
+	// the platforms whose Onboarded is true: those the tenant's administrator
+	// registered it for. Groups of its policies are added to the assignments.
+	// Empty: the partner is only shown.
+	ClientID string `json:"clientId,omitempty"`
+	// Provisioned says that the partner has provisioned the tenant already.
+	Provisioned bool `json:"provisioned,omitempty"`
 }
 
 // User is a person in a tenant.
@@ -64,6 +75,7 @@ type tenant struct {
 	mu         sync.RWMutex
 	principals map[string]*principal // by client id
 	users      map[string]User       // by object id
+	groups     map[string]Group      // by object id
 	upns       map[string]string     // lower-case user principal name to object id
 	byObject   map[string]*record    // by object id
 	byDevice   map[string]*record    // by device id; the deleted too: their id stays reserved
@@ -71,6 +83,9 @@ type tenant struct {
 	histories  map[string]*history   // by device id
 	sequence   uint64                // of the newest entry of ordered
 	dropped    int                   // entries of ordered that are gone for good
+
+	administrator Administrator
+	partner       partnerSide
 }
 
 // principal is an application as one tenant knows it.
@@ -112,14 +127,14 @@ func (s *Simulator) addTenant(t Tenant) (Tenant, error) {
 		t.Seats = 50
 	}
 	if t.Endpoints == nil {
-		t.Endpoints = simulatedEndpoints(t.Cloud)
+		t.Endpoints = simulatedEndpoints(t.Cloud, t.ID)
 	}
 	t.Partners = slices.Clone(t.Partners)
 	for i := range t.Partners {
 		if t.Partners[i].ID == "" {
 			t.Partners[i].ID = s.random.guid()
 		}
-		if t.Partners[i].PartnerState == "" {
+		if t.Partners[i].PartnerState == "" && t.Partners[i].ClientID == "" {
 			t.Partners[i].PartnerState = "enabled"
 		}
 	}
@@ -132,7 +147,7 @@ func (s *Simulator) addTenant(t Tenant) (Tenant, error) {
 	if t.Domain != "" && s.domains[t.Domain] != "" {
 		return Tenant{}, fmt.Errorf("tenant %s: domain %q is taken", t.ID, t.Domain)
 	}
-	s.tenants[t.ID] = &tenant{
+	added := &tenant{
 		info:       t,
 		principals: map[string]*principal{},
 		users:      map[string]User{},
@@ -140,24 +155,19 @@ func (s *Simulator) addTenant(t Tenant) (Tenant, error) {
 		byObject:   map[string]*record{},
 		byDevice:   map[string]*record{},
 		histories:  map[string]*history{},
+		groups:     map[string]Group{},
 	}
+	added.partner.init(t)
+	for _, p := range t.Partners {
+		if p.ClientID != "" && p.Provisioned {
+			added.partner.provision(p.ClientID, s.random.guid(), s.now())
+		}
+	}
+	s.tenants[t.ID] = added
 	if t.Domain != "" {
 		s.domains[t.Domain] = t.ID
 	}
 	return t, nil
-}
-
-// simulatedEndpoints are made up: Microsoft's real ones differ by tenant.
-func simulatedEndpoints(c Cloud) []Endpoint {
-	domain := c.manageDomain()
-	if domain == "" {
-		return []Endpoint{}
-	}
-	root := "https://fef.azuresim." + domain
-	return []Endpoint{
-		{"PartnerTenantDataSyncService", root + "/PartnerTenantDataSyncService"},
-		{"PartnerDeviceDataSyncService", root + "/PartnerDeviceDataSyncService"},
-	}
 }
 
 // RemoveTenant removes a tenant with all it holds: its authority answers
@@ -215,14 +225,19 @@ func (s *Simulator) addUser(tenantID string, u User) (User, error) {
 	return u, nil
 }
 
-// tenantByID finds a tenant by its GUID, in either letter case.
+// tenantByID finds a tenant by its GUID, in either letter case, as it is by
+// now.
 func (s *Simulator) tenantByID(id string) *tenant {
 	s.directory.RLock()
-	defer s.directory.RUnlock()
-	if t := s.tenants[id]; t != nil {
-		return t
+	t := s.tenants[id]
+	if t == nil {
+		t = s.tenants[strings.ToLower(id)]
 	}
-	return s.tenants[strings.ToLower(id)]
+	s.directory.RUnlock()
+	if t != nil {
+		s.settle(t)
+	}
+	return t
 }
 
 // tenantByName finds a tenant by GUID or domain.
@@ -231,6 +246,7 @@ func (s *Simulator) tenantByName(name string) *tenant {
 		return t
 	}
 	s.directory.RLock()
-	defer s.directory.RUnlock()
-	return s.tenants[s.domains[strings.ToLower(name)]]
+	id := s.domains[strings.ToLower(name)]
+	s.directory.RUnlock()
+	return s.tenantByID(id)
 }

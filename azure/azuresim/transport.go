@@ -30,9 +30,11 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		host = req.URL.Host
 	}
 	if _, known := placeOf(req.URL.Host); !known {
+		t.sim.astray(req, body)
 		return nil, fmt.Errorf("azuresim: %q is no host that is simulated", req.URL.Host)
 	}
 	if req.URL.Scheme != "https" {
+		t.sim.astray(req, body)
 		return nil, fmt.Errorf("azuresim: %q: Microsoft answers https only", req.URL.Scheme)
 	}
 	record := &Request{

@@ -98,6 +98,7 @@ type batches struct {
 	size     int // how many reports there are
 	lanes    map[laneKey]*lane
 	order    []*lane
+	turn     int // counts the lanes that were asked for a call
 	inFlight int
 	back     chan []*job
 }
@@ -106,7 +107,10 @@ func (b *batches) lane(j *job) *lane {
 	key := laneKey{j.report.TenantID, priority(j.report.Trigger)}
 	l := b.lanes[key]
 	if l == nil {
-		l = &lane{laneKey: key, ready: make([]*job, 0, b.size)}
+		l = &lane{laneKey: key}
+		if len(b.order) == 0 {
+			l.ready = make([]*job, 0, b.size) // most often there is no other
+		}
 		b.lanes[key] = l
 		b.order = append(b.order, l)
 	}
@@ -169,29 +173,31 @@ func (b *batches) start(now time.Time) (wake time.Time) {
 			wake = at
 		}
 	}
-	for progress := true; progress; {
-		progress = false
-		for _, l := range b.order {
-			l.waiting = slices.DeleteFunc(l.waiting, func(j *job) bool {
-				if j.due.After(now) {
-					return false
-				}
-				l.ready = append(l.ready, j)
-				return true
-			})
-			if len(l.ready) == 0 || l.closed.After(now) || b.inFlight == b.r.inFlight {
-				continue
+	for _, l := range b.order {
+		l.waiting = slices.DeleteFunc(l.waiting, func(j *job) bool {
+			if j.due.After(now) {
+				return false
 			}
-			n := min(mostItems, len(l.ready))
-			jobs := l.ready[:n:n]
-			l.ready = l.ready[n:]
-			b.inFlight++
-			progress = true
-			go func() {
-				b.r.sendBatch(b.ctx, l.laneKey, jobs)
-				b.back <- jobs
-			}()
+			l.ready = append(l.ready, j)
+			return true
+		})
+	}
+	for passed := 0; passed < len(b.order) && b.inFlight < b.r.inFlight; {
+		l := b.order[b.turn%len(b.order)]
+		b.turn++
+		if len(l.ready) == 0 || l.closed.After(now) {
+			passed++
+			continue
 		}
+		passed = 0
+		n := min(mostItems, len(l.ready))
+		jobs := l.ready[:n:n]
+		l.ready = l.ready[n:]
+		b.inFlight++
+		go func() {
+			b.r.sendBatch(b.ctx, l.laneKey, jobs)
+			b.back <- jobs
+		}()
 	}
 	for _, l := range b.order {
 		if len(l.ready) > 0 && l.closed.After(now) {
@@ -232,12 +238,15 @@ func (b *batches) done(j *job) {
 
 // abandon ends every job that is not on its way, because ctx has ended.
 func (b *batches) abandon() {
-	for i := 0; i < len(b.order); i++ {
-		l := b.order[i]
-		for len(l.ready)+len(l.waiting) > 0 {
+	// A job's next may belong to a lane that was emptied before.
+	for left := true; left; {
+		left = false
+		for i := 0; i < len(b.order); i++ {
+			l := b.order[i]
 			jobs := append(l.ready, l.waiting...)
 			l.ready, l.waiting = nil, nil
 			for _, j := range jobs {
+				left = true
 				j.fail(j.canceled(b.ctx.Err()))
 				b.done(j)
 			}

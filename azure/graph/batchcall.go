@@ -2,12 +2,10 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -47,9 +45,19 @@ func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
 		r.dealOut(jobs, answer, id)
 	default:
 		for _, j := range jobs {
-			j.broken(j.refusal(answer))
+			j.broken(j.batchRefusal(answer))
 		}
 	}
+}
+
+// batchRefusal answers why a batch was refused as a whole. Where the batch
+// itself was not found or not allowed, that says nothing of its devices.
+func (j *job) batchRefusal(a wire.Answer) *azure.Error {
+	e := j.refusal(a)
+	if e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrRejected && a.StatusCode != http.StatusRequestEntityTooLarge {
+		e.Kind, e.Scope = azure.ErrUnexpected, azure.ScopeTenant
+	}
+	return e
 }
 
 // appendBatch answers the JSON of a batch. Items are named by their place,
@@ -85,100 +93,13 @@ func appendBatch(jobs []*job) []byte {
 	return append(b, `]}`...)
 }
 
-// item is one answer of a batch.
-type item struct {
-	ID     looseID   `json:"id"`
-	Status int       `json:"status"`
-	Body   quietJSON `json:"body"`
-}
-
-// quietJSON is JSON as it came, and nil for null, which is the body of nearly
-// every answer.
-type quietJSON []byte
-
-func (q *quietJSON) UnmarshalJSON(text []byte) error {
-	if string(text) != "null" {
-		*q = append((*q)[:0], text...)
-	}
-	return nil
-}
-
-// looseID is an item's id: a string, or a number as some gateways make of it.
-type looseID int
-
-func (id *looseID) UnmarshalJSON(text []byte) error {
-	n, err := strconv.Atoi(strings.Trim(string(text), `"`))
-	if err == nil {
-		*id = looseID(n)
-	}
-	return nil
-}
-
-// parseBatch reads a batch's answer: items[i] answers request i, and is nil
-// where none does, or where two do and disagree. Of text that is no batch's
-// answer all are nil.
-func parseBatch(text []byte, n int) (items []*item) {
-	items = make([]*item, n)
-	read := struct {
-		Responses []item `json:"responses"`
-	}{make([]item, 0, n)}
-	if !readable(text, &read) {
-		return items
-	}
-	var doubtful item // stands where two answers disagree
-	for i := range read.Responses {
-		it := &read.Responses[i]
-		at := int(it.ID) - 1
-		if at < 0 || at >= n || it.Status < 100 || it.Status > 599 {
-			continue
-		}
-		if items[at] != nil && items[at].Status != it.Status {
-			it = &doubtful
-		}
-		items[at] = it
-	}
-	for at := range items {
-		if items[at] == &doubtful {
-			items[at] = nil
-		}
-	}
-	return items
-}
-
-// readable decodes text. A field of the wrong type is passed over: the items
-// around it are good.
-func readable(text []byte, into any) bool {
-	err := json.Unmarshal(text, into)
-	_, wrongType := errors.AsType[*json.UnmarshalTypeError](err)
-	return err == nil || wrongType
-}
-
-// parseHeaders reads the headers of a batch's items, which are of interest
-// where something went wrong. A value that is no string is passed over.
-func parseHeaders(text []byte, n int) []map[string]any {
-	headers := make([]map[string]any, n)
-	var read struct {
-		Responses []struct {
-			ID      looseID        `json:"id"`
-			Headers map[string]any `json:"headers"`
-		} `json:"responses"`
-	}
-	if readable(text, &read) {
-		for _, it := range read.Responses {
-			if at := int(it.ID) - 1; at >= 0 && at < n {
-				headers[at] = it.Headers
-			}
-		}
-	}
-	return headers
-}
-
 // dealOut gives each job its item of a batch's answer.
 func (r *Reporter) dealOut(jobs []*job, whole wire.Answer, clientRequestID string) {
 	now := time.Now()
 	items := parseBatch(whole.Body, len(jobs))
 	var headers []map[string]any // read when first needed
-	var longest time.Duration    // what a throttled item was asked to wait
+	var throttled []*job
+	var longest time.Duration // that one of them was asked to wait
 	for i, j := range jobs {
 		it := items[i]
 		if it == nil {
@@ -193,20 +114,21 @@ func (r *Reporter) dealOut(jobs []*job, whole wire.Answer, clientRequestID strin
 			}
 			a.Header = itemHeader{headers[i], whole.Header.Get("Date")}
 		}
-		if r.retries(j, a.StatusCode) {
-			j.failure = j.refusal(a)
-			r.again(j, now)
-			if !j.done && j.failure.Kind == azure.ErrThrottled {
-				longest = max(longest, j.failure.RetryAfter)
-			}
+		if !r.retries(j, a) {
+			j.answered(a, now)
 			continue
 		}
-		j.answered(a, now)
-	}
-	for _, j := range jobs {
-		if !j.done && j.failure != nil && j.failure.Kind == azure.ErrThrottled && j.due.Before(now.Add(longest)) {
-			j.due = now.Add(longest)
+		j.failure = j.refusal(a)
+		if j.failure.Kind == azure.ErrThrottled {
+			throttled = append(throttled, j)
+			longest = max(longest, j.failure.RetryAfter)
+			continue
 		}
+		r.again(j, now)
+	}
+	for _, j := range throttled {
+		j.failure.RetryAfter = longest
+		r.again(j, now)
 	}
 }
 
@@ -225,33 +147,17 @@ func (j *job) missing(whole wire.Answer, clientRequestID string) *azure.Error {
 	return e
 }
 
-// itemHeader looks up an item's headers as a call's own are looked up, with
-// the Date of the whole answer where the item has none.
-type itemHeader struct {
-	values map[string]any
-	date   string
-}
-
-func (h itemHeader) Get(name string) string {
-	for key, value := range h.values {
-		if s, ok := value.(string); ok && strings.EqualFold(key, name) {
-			return s
-		}
-	}
-	if name == "Date" {
-		return h.date
-	}
-	return ""
-}
-
 // retries reports whether an item's answer is one after which the request is
-// sent again.
-func (r *Reporter) retries(j *job, status int) bool {
+// sent again: as the SDK's retry policy decides it for a call.
+func (r *Reporter) retries(j *job, a wire.Answer) bool {
+	if own := r.retry.ShouldRetry; own != nil {
+		return own(itemResponse(a), nil)
+	}
 	codes := r.retry.StatusCodes
 	if j.final() {
 		codes = r.final.StatusCodes
 	}
-	return slices.Contains(codes, status)
+	return slices.Contains(codes, a.StatusCode)
 }
 
 // again lets a job wait to be sent once more, or ends it with its failure

@@ -175,10 +175,14 @@ type bounded struct {
 	body    io.ReadCloser
 	left    int64
 	refusal bool
+	failed  error  // how reading ended, but for the end itself
 	read    func() // called when body is closed; may be nil
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
+	if b.failed != nil {
+		return 0, b.failed
+	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
@@ -190,9 +194,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 	switch {
 	case err == nil || err == io.EOF:
 	case b.refusal:
-		err = io.EOF
+		err, b.failed = io.EOF, io.EOF
+	case err == ErrTooLong:
+		b.failed = err
 	default:
 		err = sealed{err}
+		b.failed = err
 	}
 	return n, err
 }
