@@ -68,6 +68,10 @@ func (x *exchange) act(route graphRoute) answer {
 		if method == http.MethodGet {
 			return x.getUser(route, query)
 		}
+	case route.is("groups"), route.is("groups()"), route.is("groups", "*"):
+		if method == http.MethodGet {
+			return x.readGroups(route, query)
+		}
 	case route.is("servicePrincipals"):
 		if method == http.MethodGet {
 			return x.listPrincipals(query)

@@ -188,7 +188,7 @@ func TestGraphPaths(t *testing.T) {
 		{"POST", "/v1.0/devices", verdict{405, "Request_BadRequest"}},
 		{"GET", "/v1.0/$batch", verdict{405, "Request_BadRequest"}},
 		{"POST", "/v1.0/users('a')", verdict{405, "Request_BadRequest"}},
-		{"GET", "/v1.0/groups", verdict{400, "BadRequest"}},
+		{"GET", "/v1.0/sites", verdict{400, "BadRequest"}},
 		{"GET", "/v1.0/", verdict{400, "BadRequest"}},
 		{"GET", "/v2.0/devices", verdict{400, "BadRequest"}},
 		{"GET", "/v1.0/devices?$filter=%zz", verdict{400, "Request_BadRequest"}},

@@ -10,7 +10,8 @@ import (
 // ServeHTTP answers one request. Microsoft's host names in the Host header
 // choose the service. Under any other name, such as a loopback address, one
 // address is everything at once: paths below /v1.0/ and /beta/ are Graph's,
-// all others Entra's.
+// those that end in a resource of the Intune partner services are theirs, all
+// others Entra's.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	read, tooLong, err := s.readBody(r.Body)
 	if err != nil {

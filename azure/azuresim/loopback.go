@@ -20,7 +20,7 @@ import (
 )
 
 // Loopback is a simulator that listens on this machine, under one address that
-// is Entra and Graph at once.
+// is Entra, Graph and the Intune partner services at once.
 type Loopback struct {
 	address string
 	scheme  string

@@ -21,6 +21,7 @@ type World struct {
 type WorldTenant struct {
 	Tenant
 	Users   []User   `json:"users,omitempty"`
+	Groups  []Group  `json:"groups,omitempty"`
 	Devices []Device `json:"devices,omitempty"`
 }
 
@@ -35,6 +36,7 @@ type WorldApplication struct {
 	// Certificates are PEM texts of one certificate each.
 	Certificates []string       `json:"certificates,omitempty"`
 	Roles        []string       `json:"roles,omitempty"`
+	RedirectURIs []string       `json:"redirectUris,omitempty"`
 	ApprovedMDM  bool           `json:"approvedMdm,omitempty"`
 	Consents     []WorldConsent `json:"consents,omitempty"`
 }
@@ -97,6 +99,13 @@ func (s *Simulator) loadTenant(t WorldTenant) (WorldTenant, error) {
 		}
 		loaded.Users = append(loaded.Users, user)
 	}
+	for i, g := range t.Groups {
+		group, err := s.addGroup(added.ID, g)
+		if err != nil {
+			return WorldTenant{}, fmt.Errorf(".groups[%d]: %w", i, err)
+		}
+		loaded.Groups = append(loaded.Groups, group)
+	}
 	for i, d := range t.Devices {
 		device, err := s.addDevice(added.ID, d, 0)
 		if err != nil {
@@ -110,7 +119,7 @@ func (s *Simulator) loadTenant(t WorldTenant) (WorldTenant, error) {
 func (s *Simulator) loadApplication(a WorldApplication) (WorldApplication, error) {
 	app := Application{
 		ClientID: a.ClientID, Name: a.Name, TenantID: a.TenantID, SingleTenant: a.SingleTenant,
-		Secrets: a.Secrets, Roles: a.Roles, ApprovedMDM: a.ApprovedMDM,
+		Secrets: a.Secrets, Roles: a.Roles, RedirectURIs: a.RedirectURIs, ApprovedMDM: a.ApprovedMDM,
 	}
 	for i, text := range a.Certificates {
 		block, _ := pem.Decode([]byte(text))
@@ -134,43 +143,4 @@ func (s *Simulator) loadApplication(a WorldApplication) (WorldApplication, error
 	}
 	a.ClientID, a.Name, a.TenantID, a.Secrets = added.ClientID, added.Name, added.TenantID, added.Secrets
 	return a, nil
-}
-
-// DemoWorld is a small world with fixed ids to try things out in: one tenant,
-// one approved MDM application with the secret "demo-secret" and all
-// permissions, one user, and five devices, three of them with Windows.
-func DemoWorld() World {
-	const (
-		tenantID = "5a1f0000-0000-4000-8000-000000000001"
-		clientID = "5a1f0000-0000-4000-8000-0000000000a1"
-	)
-	device := func(n, name, system, version, trust string) Device {
-		return Device{
-			ObjectID: "5a1f0000-0000-4000-8000-0000000000b" + n, DeviceID: "5a1f0000-0000-4000-8000-0000000000d" + n,
-			DisplayName: name, OperatingSystem: system, OperatingSystemVersion: version, TrustType: trust,
-		}
-	}
-	return World{
-		Tenants: []WorldTenant{{
-			Tenant: Tenant{ID: tenantID, Domain: "contoso.example"},
-			Users: []User{{
-				ID: "5a1f0000-0000-4000-8000-0000000000c1", UserPrincipalName: "ada@contoso.example", DisplayName: "Ada",
-			}},
-			Devices: []Device{
-				device("1", "PC-JOINED", "Windows", "10.0.26100.1", "AzureAd"),
-				device("2", "PC-HYBRID", "Windows", "10.0.22631.1", "ServerAd"),
-				device("3", "PC-PERSONAL", "Windows", "10.0.26100.1", "Workplace"),
-				device("4", "ADAS-IPHONE", "IPhone", "18.1", "Workplace"),
-				device("5", "ADAS-MAC", "MacMDM", "15.1", "Workplace"),
-			},
-		}},
-		Applications: []WorldApplication{{
-			ClientID: clientID, Name: "demo MDM", Secrets: []Secret{{Value: "demo-secret"}}, ApprovedMDM: true,
-			Roles: []string{
-				"Device.ReadWrite.All", "User.Read.All", "Application.Read.All", "DeviceManagementServiceConfig.Read.All",
-				"update_device_attributes", "manage_partner_compliance_policy",
-			},
-			Consents: []WorldConsent{{TenantID: tenantID}},
-		}},
-	}
 }

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -243,25 +245,24 @@ func TestOutcomeOfBrokenCalls(t *testing.T) {
 	}
 }
 
-// An item's unknown outcome stays unknown when the next batch cannot leave.
+// An item's unknown outcome stays unknown when it cannot be sent again.
 func TestOutcomeOfAnItemThatCannotBeSentAgain(t *testing.T) {
-	s := newStub(t, func(n int, _ sent) (*http.Response, error) {
-		if n == 0 {
-			return reply(200, `{"responses":[`+itemReply("1", 503, "null")+","+itemReply("2", 409, "null")+`]}`), nil
+	synctest.Test(t, func(t *testing.T) {
+		s := newStub(t, inTurn(always(200, `{"responses":[`+itemReply("1", 503, "null")+","+itemReply("2", 409, "null")+`]}`)))
+		cred := &recorder{give: func(_ context.Context, n int, _ policy.TokenRequestOptions) (azcore.AccessToken, error) {
+			if n > 0 {
+				return azcore.AccessToken{}, errors.New("AADSTS7000222: expired")
+			}
+			return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Millisecond)}, nil
+		}}
+		var got []string
+		for _, result := range reporterWith(t, cred, s, policy.RetryOptions{}).ReportBatch(t.Context(), numbered(2, compliance.StateCompliant)) {
+			got = append(got, summary(result.Err))
 		}
-		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		if diff := cmp.Diff([]string{"unauthorized (tenant, unknown)", "unauthorized (tenant, not-sent)"}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	})
-	results := stubReporter(t, s, policy.RetryOptions{MaxRetries: 1, RetryDelay: -1}).ReportBatch(t.Context(), numbered(2, compliance.StateCompliant))
-	var outcomes []azure.Outcome
-	for _, result := range results {
-		e, ok := errors.AsType[*azure.Error](result.Err)
-		require.True(t, ok, "%v", result.Err)
-		outcomes = append(outcomes, e.Outcome)
-	}
-	// The batch itself was tried twice, so that the second is unknown as well.
-	if diff := cmp.Diff([]azure.Outcome{azure.OutcomeUnknown, azure.OutcomeUnknown}, outcomes); diff != "" {
-		t.Errorf("outcomes (-want +got):\n%s", diff)
-	}
 }
 
 // The host's own list of statuses is taken as it is.

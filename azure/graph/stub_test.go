@@ -169,3 +169,7 @@ func onceOptions() azcore.ClientOptions { return azcore.ClientOptions{Retry: onc
 func impatient() azcore.ClientOptions {
 	return azcore.ClientOptions{Retry: policy.RetryOptions{RetryDelay: -1}}
 }
+
+func withTransport(s policy.Transporter) azcore.ClientOptions {
+	return azcore.ClientOptions{Transport: s}
+}

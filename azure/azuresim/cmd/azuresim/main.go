@@ -1,6 +1,7 @@
 // Azuresim is Microsoft's side of device status reporting, simulated, as a
 // program for hosts written in any language. It listens on loopback, under one
-// address that is both the Entra authority and Microsoft Graph.
+// address that is the Entra authority, Microsoft Graph and the Intune partner
+// compliance services.
 //
 //	azuresim [flags]
 //
@@ -15,12 +16,15 @@
 //
 //	-listen addr          loopback address for HTTPS (default 127.0.0.1:8443; port 0: any)
 //	-plain addr           loopback address for plain HTTP as well (default: none)
-//	-world file           JSON file with tenants, applications, users and devices (default: a built-in demo)
+//	-world file           JSON file with tenants, applications, users, groups and devices (default: a built-in demo)
 //	-ca file              where the certificate to trust is written (default: a new temporary folder,
 //	                      removed at the end)
 //	-seed n               seed of everything that is made up (default 1)
 //	-token-lifetime d     how long tokens live (default 1h)
 //	-read-lag d           how far reads stay behind writes (default 0)
+//	-processing-delay d   how long a partner message runs before its status is final (default 0)
+//	-directory-delay d    how long after that Entra shows it at the device (default 0)
+//	-fresh-tokens n       every n-th new token is refused once by the partner services (default 0: none)
 //	-latency d            waited before each request (default 0)
 //	-no-throttle          no quotas (default: Microsoft's published ones)
 //	-print-world          print the world as JSON, as an example for -world, and end
@@ -36,6 +40,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -63,11 +68,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8443", "loopback `address` for HTTPS; port 0 takes any")
 	flags.StringVar(&s.plain, "plain", "", "loopback `address` for plain HTTP as well; empty: none")
-	flags.StringVar(&s.world, "world", "", "JSON `file` with tenants, applications, users and devices; empty: a built-in demo")
+	flags.StringVar(&s.world, "world", "", "JSON `file` with tenants, applications, users, groups and devices; empty: a built-in demo")
 	flags.StringVar(&s.ca, "ca", "", "`file` to write the certificate to trust to; empty: in a new temporary folder, removed at the end")
 	flags.Uint64Var(&s.options.Seed, "seed", 1, "seed of everything that is made up")
 	flags.DurationVar(&s.options.TokenLifetime, "token-lifetime", time.Hour, "how long tokens live")
 	flags.DurationVar(&s.options.ReadLag, "read-lag", 0, "how far reads stay behind writes")
+	flags.DurationVar(&s.options.Partner.ProcessingDelay, "processing-delay", 0, "how long a partner message runs before its status is final")
+	flags.DurationVar(&s.options.Partner.DirectoryDelay, "directory-delay", 0, "how long after that Entra shows it at the device")
+	flags.IntVar(&s.options.Partner.FreshTokens.Every, "fresh-tokens", 0, "every `n`-th new token is refused once by the partner services; 0: none")
 	flags.DurationVar(&s.options.Latency, "latency", 0, "waited before each request")
 	flags.BoolVar(&s.options.Throttle.Off, "no-throttle", false, "no quotas instead of Microsoft's published ones")
 	flags.BoolVar(&s.printWorld, "print-world", false, "print the world as JSON and end")
@@ -185,12 +193,24 @@ func describe(w io.Writer, world azuresim.World, address, plain, ca string) erro
 	out.printf("authority      %s\n", address)
 	out.printf("graph          %s/v1.0\n", address)
 	out.printf("scope          %s/.default (or https://graph.microsoft.com/.default)\n", address)
+	out.printf("partner scope  https://api.manage.microsoft.com//.default\n")
+	out.printf("partner uris   %s/v1.0/servicePrincipals/appId=0000000a-0000-0000-c000-000000000000/endpoints\n", address)
+	out.printf("consent        %s/{tenant}/adminconsent?client_id=...&state=...&redirect_uri=...\n", address)
 	if plain != "" {
 		out.printf("plain HTTP     %s\n", plain)
 	}
 	out.printf("trust          %s\n", ca)
 	for _, t := range world.Tenants {
 		out.printf("tenant         %s %s\n", t.ID, t.Domain)
+		for _, p := range t.Partners {
+			out.printf("  partner      %s %s\n", p.ClientID, standing(p))
+		}
+		for _, u := range t.Users {
+			out.printf("  user         %s %s\n", u.ID, u.UserPrincipalName)
+		}
+		for _, g := range t.Groups {
+			out.printf("  group        %s %s\n", g.ID, g.DisplayName)
+		}
 		for _, d := range t.Devices {
 			out.printf("  device       %s %s\n", d.DeviceID, d.OperatingSystem)
 		}
@@ -203,6 +223,24 @@ func describe(w io.Writer, world azuresim.World, address, plain, ca string) erro
 	}
 	out.printf("\nSwitch instance discovery off in the client. Stop with Ctrl-C.\n")
 	return out.err
+}
+
+// standing says for which platforms a partner is registered, and whether it may
+// report already.
+func standing(p azuresim.CompliancePartner) string {
+	var words []string
+	for _, platform := range []struct {
+		name       string
+		registered bool
+	}{{"macOS", p.MacOSOnboarded}, {"iOS", p.IOSOnboarded}, {"Android", p.AndroidOnboarded}} {
+		if platform.registered {
+			words = append(words, platform.name)
+		}
+	}
+	if p.Provisioned {
+		return strings.Join(words, " ") + ", provisioned"
+	}
+	return strings.Join(words, " ") + ", not provisioned"
 }
 
 // lines writes until the first error.
