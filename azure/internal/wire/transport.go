@@ -120,7 +120,9 @@ func (s sealed) Unwrap() error { return s.err }
 
 // closeIdle closes the connections not in use. Microsoft asks for a new
 // connection after a 503: the one that brought it may lead to a server that is
-// going away. That one is idle when its answer has been read, not before.
+// going away. That one is idle when its answer has been read, not before;
+// over HTTP/2 an answer without a body may leave it in use a moment longer, and
+// then it is kept.
 func (t *transport) closeIdle() {
 	if pool, ok := t.Transporter.(interface{ CloseIdleConnections() }); ok {
 		pool.CloseIdleConnections()

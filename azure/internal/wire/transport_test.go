@@ -360,7 +360,8 @@ func TestNewConnectionAfter503(t *testing.T) {
 	}{
 		{"HTTP/1, without a body", false, ""},
 		{"HTTP/1, with a body", false, `{"error":{"code":"serviceNotAvailable"}}`},
-		{"HTTP/2, without a body", true, ""},
+		// Not without a body: net/http may count such a stream as open for a
+		// moment after it has answered, and then keeps the connection.
 		{"HTTP/2, with a body", true, `{"error":{"code":"serviceNotAvailable"}}`},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
