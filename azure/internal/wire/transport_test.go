@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -129,7 +130,10 @@ func (endless) Read(p []byte) (int, error) {
 
 // What becomes of such answers in the whole pipeline.
 func TestAnswersCutShort(t *testing.T) {
-	t.Run("an acceptance", func(t *testing.T) {
+	inBubble := func(name string, test func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	}
+	inBubble("an acceptance", func(t *testing.T) {
 		s := serve(func() *http.Response {
 			resp := answer(200, "")
 			resp.Body = io.NopCloser(endless{})
@@ -141,7 +145,7 @@ func TestAnswersCutShort(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
-	t.Run("a refusal keeps its status and its wait", func(t *testing.T) {
+	inBubble("a refusal keeps its status and its wait", func(t *testing.T) {
 		s := serve(func() *http.Response {
 			resp := answer(429, "", "Retry-After", "90")
 			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"error":{"co`), iotest.ErrReader(io.ErrUnexpectedEOF)))
