@@ -47,7 +47,9 @@ func (t tally) code() int {
 }
 
 func writeSummary(w io.Writer, l labels, records []*record, t tally) {
-	line := func(name, text string) { fmt.Fprintf(w, "  %-9s %s\n", name, wrap(text, 120-12, strings.Repeat(" ", 12))) }
+	line := func(name, text string) {
+		fmt.Fprintf(w, "  %-9s %s\n", name, wrap(text, 120-12, strings.Repeat(" ", 12)))
+	}
 	fmt.Fprintf(w, "\n%sSUMMARY\n\n", l.prefix())
 	line("rows", fmt.Sprintf("%d read, %d not used, %d used in spite of a fault", t.rows, t.refused, t.flawed))
 	line("devices", fmt.Sprintf("%d in %s: %s", len(records), plural(len(tenants(records)), "tenant"),
