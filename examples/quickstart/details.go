@@ -49,7 +49,26 @@ func blankReport(s status.Device, why status.BlankReason) status.Device {
 }
 
 // shown marks that a report is shown and not sent.
-func (r *record) shown() { r.details = blankReport(r.details, status.BlankReportOnly) }
+func (r *record) shown(report azure.Report) {
+	r.details = blankReport(r.details, status.BlankReportOnly)
+	r.would = wouldSend(report)
+	if r.details.Conflict {
+		r.would += " Another record claims the same Azure id."
+	}
+}
+
+// wouldSend says what the Windows channel makes of a report.
+func wouldSend(r azure.Report) string {
+	switch {
+	case r.State == compliance.StateCompliant:
+		return "isManaged true, isCompliant true, the device's name and version would be sent."
+	case r.State == compliance.StateNonCompliant:
+		return "isManaged true, isCompliant false, the device's name and version would be sent."
+	case r.KeepObject:
+		return "isManaged false, isCompliant false would be sent; the directory object stays."
+	}
+	return "isManaged false, isCompliant false would be sent, and the DIRECTORY OBJECT WOULD BE DELETED unless it is hybrid-joined."
+}
 
 // took takes Microsoft's answer to a report of standing sent.
 func (r *record) took(sent compliance.State, result azure.Result) {

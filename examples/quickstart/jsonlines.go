@@ -18,7 +18,8 @@ type jsonLine struct {
 	Standing    compliance.State `json:"standing"`
 	Details     status.Device    `json:"azureDeviceDetails"`
 	Explanation string           `json:"explanation"`
-	Error       string           `json:"error,omitzero"` // one line, without names
+	WouldSend   string           `json:"wouldSend,omitzero"` // where nothing is sent
+	Error       string           `json:"error,omitzero"`     // one line, without names
 }
 
 func writeJSON(w io.Writer, l labels, records []*record) error {
@@ -27,7 +28,7 @@ func writeJSON(w io.Writer, l labels, records []*record) error {
 	for _, r := range records {
 		line := jsonLine{
 			Simulated: l.mark == markSimulated, TenantID: r.tenantID, Device: r.hostID, Platform: r.platform,
-			Standing: r.standing, Details: r.details, Explanation: r.details.Explain(),
+			Standing: r.standing, Details: r.details, Explanation: r.details.Explain(), WouldSend: r.would,
 		}
 		if r.err != nil {
 			line.Error = r.err.Error()

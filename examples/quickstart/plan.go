@@ -13,6 +13,7 @@ type record struct {
 	device
 	standing compliance.State
 	details  status.Device
+	would    string // what would be sent, where reports are shown only
 	removal  azure.RemovalForm
 	err      error // why the report failed, or a removal stopped half way
 }

@@ -171,17 +171,38 @@ func with(env map[string]string, name, value string) map[string]string {
 	return env
 }
 
-// What is shown without -apply costs no request, and nothing is written.
+// What is shown without -apply costs no request, and says what -apply would do.
 func TestShowSendsNothing(t *testing.T) {
-	fleet := writeFleet(t, windows(tenantA, "1", "retire"), windows(tenantA, "2", "none"))
-	got := runWith(t.Context(), t, secretEnv(), nil, "-fleet", fleet)
-	require.Equal(t, exitSuccess, got.code, got.stderr)
-	for _, want := range []string{
-		"NOT SENT", "would be sent: isManaged false, isCompliant false.", "would be sent: isManaged true, isCompliant true", "(report-only)",
-		"0 to Entra for tokens, 0 to Microsoft Graph for 2 reports",
+	claim := tenantA + ",PC-old,windows," + azureID("3") + ",,,quarantine,,,"
+	fleet := writeFleet(t, windows(tenantA, "1", "retire"), windows(tenantA, "2", "none"), windows(tenantA, "3", "none"), claim)
+	for _, tc := range []struct {
+		args    []string
+		removal string
+	}{
+		{nil, "isManaged false, isCompliant false would be sent; the directory object stays."},
+		{[]string{"-delete-objects"}, "isManaged false, isCompliant false would be sent, and the DIRECTORY OBJECT WOULD BE DELETED unless it is hybrid-joined."},
 	} {
-		if !strings.Contains(got.stdout, want) {
-			t.Errorf("%q is not said:\n%s", want, got.stdout)
+		const (
+			compliant = "isManaged true, isCompliant true, the device's name and version would be sent."
+			conflict  = "isManaged true, isCompliant false, the device's name and version would be sent. Another record claims the same Azure id."
+		)
+		table := runWith(t.Context(), t, secretEnv(), nil, append(tc.args, "-fleet", fleet)...)
+		require.Equal(t, exitSuccess, table.code, table.stderr)
+		for _, want := range []string{tc.removal, compliant, conflict, "NOT SENT  SUMMARY", "(report-only)", "0 to Entra for tokens, 0 to Microsoft Graph for 3 reports"} {
+			if !strings.Contains(table.stdout, want) {
+				t.Errorf("%q is not said:\n%s", want, table.stdout)
+			}
+		}
+		lines := decodeLines(t, runWith(t.Context(), t, secretEnv(), nil, append(tc.args, "-json", "-fleet", fleet)...).stdout)
+		var got []string
+		for _, line := range lines {
+			got = append(got, line.WouldSend)
+			if err := line.Details.Validate(); err != nil || line.Simulated {
+				t.Errorf("%s: %v, simulated %v", line.Device, err, line.Simulated)
+			}
+		}
+		if diff := cmp.Diff([]string{tc.removal, compliant, conflict, conflict}, got); diff != "" {
+			t.Errorf("-json says (-want +got):\n%s", diff)
 		}
 	}
 }

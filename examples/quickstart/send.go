@@ -35,7 +35,7 @@ func reports(tasks []task) iter.Seq[azure.Report] {
 func show(tasks []task) {
 	for _, t := range tasks {
 		for _, r := range t.records {
-			r.shown()
+			r.shown(t.report)
 		}
 	}
 }

@@ -47,7 +47,9 @@ func (t tally) code() int {
 }
 
 func writeSummary(w io.Writer, l labels, records []*record, t tally) {
-	line := func(name, text string) { fmt.Fprintf(w, "  %-9s %s\n", name, text) }
+	line := func(name, text string) {
+		fmt.Fprintf(w, "  %-9s %s\n", name, wrap(text, 120-12, strings.Repeat(" ", 12)))
+	}
 	fmt.Fprintf(w, "\n%sSUMMARY\n\n", l.prefix())
 	line("rows", fmt.Sprintf("%d read, %d not used, %d used in spite of a fault", t.rows, t.refused, t.flawed))
 	line("devices", fmt.Sprintf("%d in %s: %s", len(records), plural(len(tenants(records)), "tenant"),
@@ -188,4 +190,19 @@ func tallyBy(records []*record, name func(*record) string) string {
 		names[i] = fmt.Sprintf("%d %s", n[s], s)
 	}
 	return strings.Join(names, ", ")
+}
+
+// wrap breaks a list behind commas so that no line is wider than width, which
+// does not count the indent of the lines that follow.
+func wrap(text string, width int, indent string) string {
+	var b strings.Builder
+	for len(text) > width {
+		at := strings.LastIndex(text[:width], ", ")
+		if at < 0 {
+			break
+		}
+		b.WriteString(text[:at+1] + "\n" + indent)
+		text = text[at+2:]
+	}
+	return b.String() + text
 }

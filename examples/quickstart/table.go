@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // section is the devices of one tenant that have one standing and one story.
 type section struct {
 	standing compliance.State
-	status   status.ReportState
+	rank     int // its place among the tenant's sections
 	story    string
 	records  []*record
 }
@@ -89,9 +90,9 @@ func clock(t, day time.Time) string {
 func sections(records []*record) []section {
 	var all []section
 	for _, r := range records {
-		s := section{standing: r.standing, status: r.details.ComplianceStatus, story: story(r)}
+		s := section{standing: r.standing, rank: rank(r.details), story: story(r)}
 		at := slices.IndexFunc(all, func(o section) bool {
-			return o.standing == s.standing && o.status == s.status && o.story == s.story
+			return o.standing == s.standing && o.rank == s.rank && o.story == s.story
 		})
 		if at < 0 {
 			at = len(all)
@@ -99,17 +100,26 @@ func sections(records []*record) []section {
 		}
 		all[at].records = append(all[at].records, r)
 	}
-	order := []status.ReportState{status.Successful, status.ReportStateUnspecified, status.InProgress, status.Failed}
 	slices.SortStableFunc(all, func(a, b section) int {
-		if by := slices.Index(order, a.status) - slices.Index(order, b.status); by != 0 {
-			return by
-		}
-		if by := strings.Compare(a.story, b.story); by != 0 && a.status != status.Successful {
-			return by
-		}
-		return strictness(a.standing) - strictness(b.standing)
+		return cmp.Or(
+			cmp.Compare(a.rank, b.rank), cmp.Compare(a.story, b.story), cmp.Compare(strictness(a.standing), strictness(b.standing)),
+		)
 	})
 	return all
+}
+
+// rank orders sections: what was sent, or would be, what is not to be sent,
+// what is on its way, and what failed.
+func rank(d status.Device) int {
+	switch {
+	case d.ComplianceStatus == status.Successful, d.Blank.ReportTime == status.BlankReportOnly:
+		return 0
+	case d.ComplianceStatus == status.ReportStateUnspecified:
+		return 1
+	case d.ComplianceStatus == status.InProgress:
+		return 2
+	}
+	return 3
 }
 
 // story is the sentence about a record, the same for all of which the same is
@@ -121,21 +131,10 @@ func story(r *record) string {
 	if !d.ReportTime.IsZero() {
 		sentence = strings.Replace(sentence, " at "+d.ReportTime.Format("2006-01-02 15:04:05 UTC"), "", 1)
 	}
-	if d.Blank.ReportTime == status.BlankReportOnly {
-		sentence = wouldSend(r.standing)
+	if r.would != "" {
+		sentence = r.would
 	}
 	return sentence
-}
-
-// wouldSend says what the Windows channel writes for a standing.
-func wouldSend(s compliance.State) string {
-	switch s {
-	case compliance.StateCompliant:
-		return "would be sent: isManaged true, isCompliant true, and the device's name and version."
-	case compliance.StateNonCompliant:
-		return "would be sent: isManaged true, isCompliant false, and the device's name and version."
-	}
-	return "would be sent: isManaged false, isCompliant false."
 }
 
 func standingText(s compliance.State) string {

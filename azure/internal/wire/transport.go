@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -19,7 +20,8 @@ import (
 type transport struct {
 	policy.Transporter
 	most    int64
-	scratch sync.Pool // of *[mostInMemory + 1]byte
+	scratch sync.Pool   // of *[mostInMemory + 1]byte
+	leave   atomic.Bool // the connections at hand, before the next request
 }
 
 // NewTransport wraps t, or a client of its own where t is nil, so that no
@@ -78,6 +80,11 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	if c != nil {
 		c.attempts.Add(1)
 	}
+	if t.leave.Load() && t.leave.Swap(false) {
+		if pool, ok := t.Transporter.(interface{ CloseIdleConnections() }); ok {
+			pool.CloseIdleConnections()
+		}
+	}
 	resp, err := t.Transporter.Do(req)
 	switch {
 	case err != nil:
@@ -85,9 +92,12 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	case resp == nil:
 		return nil, sealed{errNeither}
 	}
+	// Microsoft asks for a new connection after a 503: the one that brought it
+	// may lead to a server that is going away. It is idle, and can be closed,
+	// when its answer has been read.
 	var read func()
 	if resp.StatusCode == http.StatusServiceUnavailable {
-		read = t.closeIdle
+		read = func() { t.leave.Store(true) }
 	}
 	if resp.Body == nil || resp.Body == http.NoBody {
 		if read != nil {
@@ -117,17 +127,6 @@ type sealed struct{ err error }
 
 func (s sealed) Error() string { return cause(s.err).Error() }
 func (s sealed) Unwrap() error { return s.err }
-
-// closeIdle closes the connections not in use. Microsoft asks for a new
-// connection after a 503: the one that brought it may lead to a server that is
-// going away. That one is idle when its answer has been read, not before;
-// over HTTP/2 an answer without a body may leave it in use a moment longer, and
-// then it is kept.
-func (t *transport) closeIdle() {
-	if pool, ok := t.Transporter.(interface{ CloseIdleConnections() }); ok {
-		pool.CloseIdleConnections()
-	}
-}
 
 // mostInMemory bounds the requests that inMemory reads, in bytes; a full batch
 // is a tenth of it.
@@ -210,7 +209,6 @@ func (b *bounded) Close() error {
 	err := b.body.Close()
 	if b.read != nil {
 		b.read()
-		b.read = nil
 	}
 	return err
 }

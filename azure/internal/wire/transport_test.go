@@ -57,14 +57,17 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		t   policy.Transporter
 	}{
 		{"the client of this package", nil},
+		{"no client in the interface", (*http.Client)(nil)},
 		{"a client of the host's, whose own rule is to follow", host},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			transport := NewTransport(tt.t, 100)
-			defer transport.(interface{ closeIdle() }).closeIdle()
+			transporter := NewTransport(tt.t, 100)
+			if client, ok := transporter.(*transport).Transporter.(*http.Client); ok {
+				defer client.CloseIdleConnections()
+			}
 			req := request(t.Context(), t, http.MethodPatch, server.URL, "{}")
 			req.Header.Set("Authorization", "Bearer T1")
-			resp, err := transport.Do(req)
+			resp, err := transporter.Do(req)
 			require.NoError(t, err)
 			defer resp.Body.Close()
 			if resp.StatusCode != http.StatusTemporaryRedirect {
@@ -111,7 +114,7 @@ func TestAnswersAreBounded(t *testing.T) {
 			if string(got) != tt.want || !errors.Is(err, tt.err) {
 				t.Errorf("read %q, %v; want %q, %v", got, err, tt.want, tt.err)
 			}
-			if _, again := resp.Body.Read(make([]byte, 5)); tt.err == ErrTooLong && again != ErrTooLong {
+			if _, again := resp.Body.Read(make([]byte, 5)); tt.err == ErrTooLong && !errors.Is(again, ErrTooLong) {
 				t.Errorf("reading on gives %v", again)
 			}
 			require.NoError(t, resp.Body.Close())
@@ -139,7 +142,7 @@ func TestAnswersCutShort(t *testing.T) {
 			resp.Body = io.NopCloser(endless{})
 			return resp
 		})
-		_, call, err := send(t.Context(), t, pipelines(&forgetful{}, s), tenantA, "{}")
+		_, call, err := send(t.Context(), t, pipelines(&forgetful{}, s, once), tenantA, "{}")
 		got := CallFailure(t.Context(), "op", err, call)
 		if got.Kind != azure.ErrUnexpected || got.Outcome != azure.OutcomeUnknown || !errors.Is(got, ErrTooLong) {
 			t.Errorf("got %v", got)
@@ -364,8 +367,6 @@ func TestNewConnectionAfter503(t *testing.T) {
 	}{
 		{"HTTP/1, without a body", false, ""},
 		{"HTTP/1, with a body", false, `{"error":{"code":"serviceNotAvailable"}}`},
-		// Not without a body: net/http may count such a stream as open for a
-		// moment after it has answered, and then keeps the connection.
 		{"HTTP/2, with a body", true, `{"error":{"code":"serviceNotAvailable"}}`},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
@@ -415,6 +416,47 @@ func TestNewConnectionAfter503(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.NoError(t, resp.Body.Close())
+	})
+}
+
+// The SDK logs what a transport's errors say.
+func TestTransportErrorsSayNothingOfTheirs(t *testing.T) {
+	broken := errors.New(canary)
+	fails := NewTransport(sender(func(*http.Request) (*http.Response, error) { return nil, broken }), 10)
+	_, err := fails.Do(request(t.Context(), t, http.MethodGet, "https://x", ""))
+	if !errors.Is(err, broken) || strings.Contains(err.Error(), canary) {
+		t.Errorf("got %v", err)
+	}
+	breaks := NewTransport(sender(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(iotest.ErrReader(broken))}, nil
+	}), 10)
+	for _, method := range []string{http.MethodGet, http.MethodPatch} {
+		resp, err := breaks.Do(request(t.Context(), t, method, "https://x", ""))
+		if (err != nil) != (method == http.MethodPatch) {
+			t.Errorf("%s: got %v", method, err)
+		}
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+		}
+		if !errors.Is(err, broken) || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: got %v", method, err)
+		}
+	}
+}
+
+// A PATCH whose acceptance breaks off is tried again, as a broken call is: to
+// send it twice is harmless.
+func TestPatchIsTriedAgainWhenItsAnswerBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(func() *http.Response {
+			resp := answer(200, "")
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"a`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			return resp
+		}, always(204, ""))
+		resp, call, err := send(t.Context(), t, pipelines(&forgetful{}, s), tenantA, "{}")
+		if err != nil || resp.StatusCode != 204 || call.Attempts() != 2 {
+			t.Errorf("got %v, %v after %d attempts", resp, err, call.Attempts())
+		}
 	})
 }
 
