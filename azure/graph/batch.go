@@ -258,7 +258,7 @@ func (b *batches) abandon() {
 			l.ready, l.waiting = nil, nil
 			for _, j := range jobs {
 				left = true
-				j.fail(j.canceled(b.ctx.Err()))
+				j.broken(j.canceled(b.ctx.Err()))
 				b.done(j)
 			}
 		}
