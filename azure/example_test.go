@@ -268,10 +268,15 @@ func ExamplePreflighter() {
 	}
 	findings := router.Preflight(context.Background(), "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", azure.PlatformWindows, azure.PlatformIOS)
 	for _, f := range findings {
-		fmt.Printf("%v  %s: %s; %s\n", f.State, f.Check, f.Saw, f.Advice)
+		fmt.Println(f.State, f.Check)
+		if f.State != azure.CheckPassed {
+			fmt.Printf("   %s: %s\n", f.Saw, f.Advice)
+		}
 	}
 	// Output:
-	// passed  graph: token: a token;
-	// failed  graph: write devices: forbidden (403); consent to Device.ReadWrite.All
-	// failed  router: a channel for ios: no channel is set up; give the router a route for ios
+	// passed graph: token
+	// failed graph: write devices
+	//    forbidden (403): consent to Device.ReadWrite.All
+	// failed router: a channel for ios
+	//    no channel is set up: give the router a route for ios
 }
