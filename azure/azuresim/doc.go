@@ -144,7 +144,8 @@
 //     platform, that the zeros of a 204 stand in OData-EntityId
 //     (PartnerOptions.UnregisteredStatus), and that deprovisioning needs no
 //     addresses, keeps policies and changes no device.
-//   - That an assignment replaces the earlier one and may be empty.
+//   - That an assignment replaces the earlier one and may be empty; that All users
+//     and All devices are refused by the ids that Intune gives them.
 //   - How complianceManagementPartners follows: partnerState from provisioning,
 //     unresponsive from silence (PartnerOptions.UnresponsiveAfter), the heartbeat
 //     from accepted messages and provisioning, the assignments from the policies'

@@ -163,6 +163,7 @@ func (x *exchange) note() {
 		if form, refusal := x.tokenForm(); refusal == nil {
 			x.record.ClientID = strings.ToLower(form.Get("client_id"))
 		}
+		x.noteConsent()
 	}
 }
 

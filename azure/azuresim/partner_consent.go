@@ -130,3 +130,13 @@ func (x *exchange) redirect(back *url.URL, query url.Values) answer {
 func (x *exchange) consentError(e *tokenError) answer {
 	return x.plain(http.StatusBadRequest, "AADSTS"+strconv.Itoa(e.number)+": "+e.message)
 }
+
+// noteConsent writes into the record which application asks for consent.
+func (x *exchange) noteConsent() {
+	if !strings.HasSuffix(x.path, "/adminconsent") {
+		return
+	}
+	if query, err := url.ParseQuery(x.record.Query); err == nil {
+		x.record.ClientID = strings.ToLower(query.Get("client_id"))
+	}
+}

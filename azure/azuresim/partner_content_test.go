@@ -108,6 +108,7 @@ func TestContent(t *testing.T) {
 		{"two users", whole("[" + inventory + "," + strings.Replace(compliance, partnerUser, partnerGroup, 1) + "]"), "Content[1].UserId differs"},
 		{"two times", whole("[" + inventory + "," + strings.Replace(compliance, "10:00:00Z", "10:00:01Z", 1) + "]"), "Content[1].LastUpdateTime differs"},
 		{"time with an offset", replace(`10:00:00Z`, `10:00:00+00:00`), "Content[0].LastUpdateTime is no time"},
+		{"time with an offset of minus zero", replace(`10:00:00Z`, `10:00:00-00:00`), "Content[0].LastUpdateTime is no time"},
 		{"time without a zone", replace(`10:00:00Z`, `10:00:00`), "Content[0].LastUpdateTime is no time"},
 		{"time with a blank", replace(`2026-01-31T10`, `2026-01-31 10`), "Content[0].LastUpdateTime is no time"},
 		{"time in small letters", replace(`10:00:00Z`, `10:00:00z`), "Content[0].LastUpdateTime is no time"},
@@ -124,10 +125,13 @@ func TestContent(t *testing.T) {
 			if r.status != 200 {
 				t.Errorf("HTTP status %d", r.status)
 			}
-			_, kept := w.sim.PartnerMessage(partnerTenant, messageA)
+			m, kept := w.sim.PartnerMessage(partnerTenant, messageA)
 			if test.detail == "" {
 				if got.ErrorCode != "202" || !kept {
-					t.Errorf("it was refused: %+v", got)
+					t.Fatalf("it was refused: %+v", got)
+				}
+				if r := m.Reports[0]; !r.Compliant || !r.Managed || r.OS != "macOS" || r.DeviceID != partnerMac {
+					t.Errorf("it was read as %+v", r)
 				}
 				return
 			}

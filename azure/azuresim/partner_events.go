@@ -11,7 +11,7 @@ type event struct {
 	at      time.Time
 	order   uint64
 	message *message      // to settle; nil: shows
-	shows   *partnerEntry // to show in the directory
+	shows   *PartnerEntry // to show in the directory
 }
 
 // eventQueue is a heap of events, the earliest first; among equals the one

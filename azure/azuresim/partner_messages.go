@@ -81,8 +81,7 @@ func (x *exchange) accept(t *tenant, m *message) answer {
 		return x.verdict(partnerAccepted, "")
 	}
 	m.scripted = x.sim.outcomes.pick(m.PartnerMessage)
-	t.partner.messages[m.ID] = m
-	t.partner.accepted = append(t.partner.accepted, m)
+	t.partner.remember(m, x.sim.options.Partner.MessageLimit)
 	delay := x.sim.options.Partner.ProcessingDelay
 	if m.scripted != nil {
 		delay += m.scripted.Delay
@@ -92,6 +91,21 @@ func (x *exchange) accept(t *tenant, m *message) answer {
 		x.sim.settleLocked(t, x.now)
 	}
 	return x.verdict(partnerAccepted, "")
+}
+
+// remember adds a message, and forgets the oldest beyond the limit.
+func (p *partnerSide) remember(m *message, limit int) {
+	p.messages[m.ID] = m
+	p.accepted = append(p.accepted, m)
+	if len(p.accepted) <= limit {
+		return
+	}
+	oldest := p.accepted[0]
+	if p.messages[oldest.ID] == oldest {
+		delete(p.messages, oldest.ID)
+	}
+	p.accepted[0] = nil
+	p.accepted = p.accepted[1:]
 }
 
 // verdict answers an upload; anything but 202 is a refusal.
@@ -142,8 +156,9 @@ func (x *exchange) statusAnswer(status, code, detail string) answer {
 	}{status, x.partnerCode(code), text(detail)})
 }
 
-// PartnerMessages answers all messages that were accepted for a tenant, in the
-// order of their acceptance, whatever their lifetime.
+// PartnerMessages answers the messages that were accepted for a tenant, in the
+// order of their acceptance, whatever their lifetime, the newest
+// PartnerOptions.MessageLimit of them.
 func (s *Simulator) PartnerMessages(tenantID string) []PartnerMessage {
 	t := s.tenantByID(tenantID)
 	if t == nil {

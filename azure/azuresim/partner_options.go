@@ -35,6 +35,10 @@ type PartnerOptions struct {
 	// what it did to the device stays. Zero: for ever.
 	MessageLifetime time.Duration
 
+	// MessageLimit is how many messages of each tenant are known; the oldest
+	// goes first. Zero: 100,000.
+	MessageLimit int
+
 	// ManyDevices allows entries of several devices in one Content. False: such
 	// a message is refused.
 	ManyDevices bool
@@ -97,6 +101,9 @@ func (o PartnerOptions) withDefaults() PartnerOptions {
 	}
 	if o.RefusalStatus == 0 {
 		o.RefusalStatus = 200
+	}
+	if o.MessageLimit <= 0 {
+		o.MessageLimit = 100_000
 	}
 	if o.AndroidText == "" {
 		o.AndroidText = "Android"

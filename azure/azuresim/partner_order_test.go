@@ -324,6 +324,32 @@ func TestMessagesAreForgotten(t *testing.T) {
 	})
 }
 
+// The oldest messages go first; what they did stays.
+func TestMessagesAreBounded(t *testing.T) {
+	w := newPartnerWorld(t, &azuresim.Options{Partner: azuresim.PartnerOptions{MessageLimit: 2}})
+	w.sim.Provision(partnerTenant, w.app.ClientID)
+	var ids []string
+	for i := range 4 {
+		ids = append(ids, fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i))
+		w.upload(t, ids[i], content(standing{managed: true, updated: fmt.Sprintf("2026-01-31T10:00:%02dZ", i)}))
+	}
+	var known []string
+	for _, m := range w.sim.PartnerMessages(partnerTenant) {
+		known = append(known, m.ID)
+	}
+	if diff := cmp.Diff(ids[2:], known); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for i, want := range []int{404, 404, 200, 200} {
+		if got := w.status(t, ids[i]).status; got != want {
+			t.Errorf("message %d: got %d, want %d", i, got, want)
+		}
+	}
+	if got := len(w.sim.PartnerHistory(partnerTenant, partnerMac)); got != 4 {
+		t.Errorf("%d entries", got)
+	}
+}
+
 // ErrorCode is a number, where the settings say so and it is one.
 func TestNumericCodes(t *testing.T) {
 	w := newPartnerWorld(t, &azuresim.Options{Partner: azuresim.PartnerOptions{NumericCodes: true}})

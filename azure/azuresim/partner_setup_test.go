@@ -194,6 +194,7 @@ func TestAssign(t *testing.T) {
 	const allUsers, allDevices = "acacacac-9df4-4c7d-9d50-4ef0226f57a9", "adadadad-808e-44e2-905a-0b7873a8a531"
 	w := newPartnerWorld(t, nil)
 	other := w.sim.AddGroup(partnerTenant, azuresim.Group{DisplayName: "Other"}).ID
+	w.sim.AddGroup(partnerTenant, azuresim.Group{ID: allUsers}) // not even where a test says it is real
 	w.provision(t, 1)
 	policies := w.tenants(t) + "/PartnerCompliancePolicies"
 	w.call(t, http.MethodPost, policies+"?api-version=1.6", `{"DisplayName":"M","Description":"","Platform":"macOS","PartnerManagedCompliance":true}`)

@@ -24,13 +24,11 @@ type PartnerEntry struct {
 	ShownAt time.Time
 }
 
-type partnerEntry = PartnerEntry
-
 // partnerDevice is what the partner services hold of one device.
 type partnerDevice struct {
 	count   int
-	history []*partnerEntry
-	kept    *partnerEntry // the standing; nil: none
+	history []*PartnerEntry
+	kept    *PartnerEntry // the standing; nil: none
 }
 
 // settleMessage makes the status of a message final, and what it says of each
@@ -38,7 +36,7 @@ type partnerDevice struct {
 func (s *Simulator) settleMessage(t *tenant, m *message, at time.Time) {
 	m.SettledAt, m.Status = at, "Completed"
 	for _, report := range m.Reports {
-		e := &partnerEntry{MessageID: m.ID, ClientID: m.ClientID, At: at, Report: report}
+		e := &PartnerEntry{MessageID: m.ID, ClientID: m.ClientID, At: at, Report: report}
 		if o := m.scripted; o != nil && o.Failed {
 			e.ErrorCode, e.ErrorDetail = o.ErrorCode, o.ErrorDetail
 			if e.ErrorCode == "" {
@@ -89,7 +87,7 @@ func partnerPlatformOf(system string) PartnerPlatform {
 }
 
 // keep enters a settled report into the device's history.
-func (s *Simulator) keep(t *tenant, e *partnerEntry) {
+func (s *Simulator) keep(t *tenant, e *PartnerEntry) {
 	d := t.partner.devices[e.Report.DeviceID]
 	if d == nil {
 		d = &partnerDevice{}
@@ -109,7 +107,7 @@ func (s *Simulator) keep(t *tenant, e *partnerEntry) {
 }
 
 // show makes a standing visible at the device in Entra.
-func (s *Simulator) show(t *tenant, e *partnerEntry, at time.Time) {
+func (s *Simulator) show(t *tenant, e *PartnerEntry, at time.Time) {
 	rec := t.byDevice[e.Report.DeviceID]
 	if rec == nil || !rec.current.DeletedAt.IsZero() || t.partner.devices[e.Report.DeviceID].kept != e {
 		return

@@ -55,25 +55,36 @@ type room struct {
 }
 
 func (r *Reporter) room(n int) *room {
-	spare, _ := r.spare.Get().(*room)
-	if spare == nil {
+	var spare *room
+	select {
+	case spare = <-r.spare:
+	default:
 		spare = &room{last: map[string]*job{}}
 	}
 	spare.jobs = slices.Grow(spare.jobs, n)[:n]
 	return spare
 }
 
+// spareRooms is how many rooms a Reporter keeps, each for up to mostSpare
+// reports: less than a megabyte.
+const (
+	spareRooms = 4
+	mostSpare  = 2000
+)
+
 // release forgets the reports of a call that is over, and keeps the room they
-// took unless that was a rarely large one.
+// took, unless it is a large one or there are enough.
 func (r *Reporter) release(used *room) {
-	const most = 10_000
-	if len(used.jobs) > most {
+	if cap(used.jobs) > mostSpare {
 		return
 	}
 	clear(used.jobs)
 	clear(used.last)
 	used.jobs = used.jobs[:0]
-	r.spare.Put(used)
+	select {
+	case r.spare <- used:
+	default:
+	}
 }
 
 // laneKey is what the reports of one call have in common: one token, and one
@@ -247,7 +258,7 @@ func (b *batches) abandon() {
 			l.ready, l.waiting = nil, nil
 			for _, j := range jobs {
 				left = true
-				j.fail(j.canceled(b.ctx.Err()))
+				j.broken(j.canceled(b.ctx.Err()))
 				b.done(j)
 			}
 		}

@@ -166,7 +166,7 @@ func (r *Reporter) again(j *job, now time.Time) {
 	limits := withDefaults(r.retry)
 	wait := j.failure.RetryAfter
 	if j.tries >= int(limits.MaxRetries) || wait > limits.MaxRetryDelay {
-		j.done = true
+		j.broken(j.failure)
 		return
 	}
 	j.tries++

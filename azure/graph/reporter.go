@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -39,7 +38,7 @@ type Reporter struct {
 	final    policy.RetryOptions // retry, with 404 as an answer
 	keep     bool
 	inFlight int
-	spare    sync.Pool // of *room
+	spare    chan *room
 }
 
 var (
@@ -98,7 +97,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 		}),
 		base:  root + "/v1.0",
 		retry: own.Retry, final: final,
-		keep: own.KeepObjects, inFlight: own.BatchesInFlight,
+		keep: own.KeepObjects, inFlight: own.BatchesInFlight, spare: make(chan *room, spareRooms),
 	}, nil
 }
 

@@ -26,7 +26,7 @@ func address(text, domain string, trusted []string) (string, error) {
 	if strings.Contains(path, "..") || strings.ContainsAny(path, `\%`) {
 		return "", errAddress
 	}
-	host := strings.ToLower(u.Host)
+	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 	if !slices.Contains(trusted, host) {
 		host = strings.ToLower(u.Hostname())
 		if _, err := netip.ParseAddr(host); err == nil || !plainHost(host) {

@@ -73,7 +73,7 @@ func (c *Consents) URL(ctx context.Context, account, tenantID string) (string, e
 		return "", errors.New("intune: consent needs the account that asks for it")
 	}
 	if !guid.Valid(tenantID) {
-		return "", fmt.Errorf("intune: tenant %.40q is not a GUID", tenantID)
+		return "", fmt.Errorf("intune: tenant %s is not a GUID", shown(tenantID))
 	}
 	tenantID = guid.Canonical(tenantID)
 	state := rand.Text()
@@ -113,7 +113,11 @@ func (c *Consents) Check(ctx context.Context, account string, query url.Values) 
 		return "", ErrConsentForeign
 	}
 	if query.Has("error") {
-		return "", fmt.Errorf("%w: %s", ErrConsentRefused, wire.Identifier(query.Get("error")))
+		code := wire.Identifier(query.Get("error"))
+		if code == "" {
+			return "", ErrConsentRefused
+		}
+		return "", fmt.Errorf("%w: %s", ErrConsentRefused, code)
 	}
 	if guid.Canonical(query.Get("tenant")) != pending.TenantID {
 		return "", ErrConsentForeign

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,8 +27,12 @@ const (
 // mostPages bounds how far a list of addresses is followed.
 const mostPages = 10
 
-// services are the addresses of one tenant; "" where it has none.
-type services struct{ device, tenant string }
+// services are the addresses of one tenant; "" where it has none. refused: one
+// that is published is not used.
+type services struct {
+	device, tenant string
+	refused        bool
+}
 
 // discover answers the tenant's addresses, from memory while they are fresh.
 func (r *Reporter) discover(ctx context.Context, op, tenantID string) (services, *azure.Error) {
@@ -35,6 +40,10 @@ func (r *Reporter) discover(ctx context.Context, op, tenantID string) (services,
 		return found, nil
 	}
 	found, err := r.discoveries.Do(ctx, tenantID, func() (services, error) {
+		// Another may have put it there between the look above and now.
+		if found, _, fresh := r.addresses.Get(tenantID); fresh {
+			return found, nil
+		}
 		found, failure := r.lookUp(ctx, op, tenantID)
 		if failure != nil {
 			return services{}, failure
@@ -75,7 +84,6 @@ func (r *Reporter) lookUp(ctx context.Context, op, tenantID string) (services, *
 	}
 
 	var found services
-	refused := false
 	at = r.graph + "/servicePrincipals/" + guid.Canonical(principals.Value[0].ID) + "/endpoints"
 	for page := 0; at != "" && page < mostPages; page++ {
 		var endpoints struct {
@@ -99,7 +107,7 @@ func (r *Reporter) lookUp(ctx context.Context, op, tenantID string) (services, *
 			}
 			usable, err := address(e.URI, r.service.domain, r.o.TrustedHosts)
 			if err != nil {
-				refused = true
+				found.refused = true
 				continue
 			}
 			*into = usable
@@ -109,11 +117,8 @@ func (r *Reporter) lookUp(ctx context.Context, op, tenantID string) (services, *
 			at = "" // a next page elsewhere is not Microsoft Graph's
 		}
 	}
-	if found == (services{}) {
-		if refused {
-			return services{}, &azure.Error{Op: op, Kind: azure.ErrUnexpected, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent, Err: errAddress}
-		}
-		return services{}, notProvisioned(op, "the tenant publishes no address of the partner compliance services")
+	if found.device == "" && found.tenant == "" {
+		return services{}, r.unpublished(op, tenantID, "the partner compliance services", found)
 	}
 	return found, nil
 }
@@ -128,10 +133,10 @@ func (r *Reporter) read(ctx context.Context, op, tenantID, at string, into any) 
 		return failure
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return asking(wire.Failure(op, answer))
+		return tenantWide(asking(wire.Failure(op, answer)))
 	}
 	if err := json.Unmarshal(answer.Body, into); err != nil {
-		e := asking(wire.Failure(op, answer))
+		e := tenantWide(asking(wire.Failure(op, answer)))
 		e.Err = errors.New("the answer of Microsoft Graph is not what was asked for")
 		return e
 	}
@@ -150,4 +155,24 @@ func asking(e *azure.Error) *azure.Error {
 
 func notProvisioned(op, why string) *azure.Error {
 	return &azure.Error{Op: op, Kind: azure.ErrNotProvisioned, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent, Err: errors.New(why)}
+}
+
+// unpublished is the failure of a tenant that lacks an address. It is asked
+// again next time: whoever adds the partner should not wait a day.
+func (r *Reporter) unpublished(op, tenantID, name string, found services) *azure.Error {
+	r.addresses.Drop(tenantID)
+	if found.refused {
+		return &azure.Error{Op: op, Kind: azure.ErrUnexpected, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent, Err: errAddress}
+	}
+	return notProvisioned(op, "the tenant publishes no address of "+name)
+}
+
+// shown answers what an error may show of a value that should have been an
+// identifier or an address: of what may be a user principal name the length.
+func shown(s string) string {
+	const most = 80
+	if strings.Contains(s, "@") {
+		return fmt.Sprintf("of %d bytes", len(s))
+	}
+	return fmt.Sprintf("%.*q", most, s)
 }

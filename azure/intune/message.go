@@ -3,7 +3,6 @@ package intune
 import (
 	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -102,10 +101,11 @@ type verdict struct {
 type looseCode string
 
 func (c *looseCode) UnmarshalJSON(text []byte) error {
-	s := strings.Trim(string(text), `"`)
-	if s != "null" {
-		*c = looseCode(s)
+	var s string
+	if json.Unmarshal(text, &s) != nil {
+		s = string(text) // a number
 	}
+	*c = looseCode(s)
 	return nil
 }
 

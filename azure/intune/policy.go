@@ -69,7 +69,9 @@ func (r *Reporter) EnsurePolicy(ctx context.Context, tenantID string, p azure.Pl
 		return Policy{}, failure
 	}
 	var made policy
-	_ = json.Unmarshal(answer.Body, &made) // what is missing shows in the id
+	if err := json.Unmarshal(answer.Body, &made); err != nil && answer.StatusCode != http.StatusNoContent {
+		return Policy{}, unreadable(op, answer)
+	}
 	if !guid.Valid(made.ID) {
 		// A 204 with an all-zero id, or with nothing.
 		e := notProvisioned(op, "the tenant has not registered this partner for "+text+": its administrator has to select the platform in the Intune admin center")
@@ -122,9 +124,9 @@ func (r *Reporter) AssignPolicy(ctx context.Context, tenantID, policyID, groupID
 	const op = "intune: assign"
 	switch {
 	case !guid.Valid(policyID):
-		return invalid(op, fmt.Errorf("policy %.40q is not a GUID", policyID))
+		return invalid(op, fmt.Errorf("policy %s is not a GUID", shown(policyID)))
 	case !guid.Valid(groupID):
-		return invalid(op, fmt.Errorf("group %.40q is not a GUID", groupID))
+		return invalid(op, fmt.Errorf("group %s is not a GUID", shown(groupID)))
 	}
 	at, failure := r.tenantService(ctx, op, tenantID)
 	if failure != nil {
@@ -135,6 +137,11 @@ func (r *Reporter) AssignPolicy(ctx context.Context, tenantID, policyID, groupID
 		at+"/PartnerCompliancePolicies(guid'"+policyID+"')/Assign?api-version=1.6", map[string]any{"assignments": []string{groupID}})
 	if failure != nil {
 		return failure
+	}
+	if answer.StatusCode == http.StatusNoContent {
+		e := notProvisioned(op, "the tenant has not registered this partner, or not for the policy's platform: its administrator has to add it in the Intune admin center")
+		e.StatusCode, e.Outcome = answer.StatusCode, azure.OutcomeRefused
+		return e
 	}
 	if !assigned(answer, groupID) {
 		e := unreadable(op, answer)

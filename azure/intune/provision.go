@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/internal/wire"
@@ -27,10 +28,14 @@ type Provisioning struct {
 // [azure.ErrNotProvisioned].
 func (r *Reporter) Provision(ctx context.Context, tenantID string, p Provisioning) error {
 	const op = "intune: provision"
-	for field, value := range map[string]string{"EnrollmentURL": p.EnrollmentURL, "RemediationURL": p.RemediationURL} {
-		if u, err := url.Parse(value); err != nil || u.Scheme != "https" || u.Host == "" {
-			return invalid(op, fmt.Errorf("%s %.80q is not an https address", field, value))
+	var faults []string
+	for _, page := range [...][2]string{{"EnrollmentURL", p.EnrollmentURL}, {"RemediationURL", p.RemediationURL}} {
+		if u, err := url.Parse(page[1]); err != nil || u.Scheme != "https" || u.Host == "" {
+			faults = append(faults, fmt.Sprintf("%s %s is not an https address", page[0], shown(page[1])))
 		}
+	}
+	if faults != nil {
+		return invalid(op, errors.New(strings.Join(faults, "; ")))
 	}
 	return r.setProvisioned(ctx, op, tenantID, map[string]any{
 		"Provisioned": 1, "PartnerEnrollmentUrl": p.EnrollmentURL, "PartnerRemediationUrl": p.RemediationURL,
@@ -65,11 +70,16 @@ func (r *Reporter) setProvisioned(ctx context.Context, op, tenantID string, body
 	if *read.Provisioned != body["Provisioned"] || read.ErrorDetail != "" || read.HTTPStatusCode != nil && *read.HTTPStatusCode != http.StatusOK {
 		e := wire.Failure(op, answer)
 		e.Kind, e.Scope, e.Outcome = azure.ErrNotProvisioned, azure.ScopeTenant, azure.OutcomeRefused
-		if read.HTTPStatusCode != nil {
-			e.StatusCode = *read.HTTPStatusCode
-		}
 		e.Detail = wire.Detail(string(read.ErrorDetail))
 		e.Err = errors.New("the partner was not taken for this tenant: its administrator has to add the partner in the Intune admin center first")
+		if read.HTTPStatusCode != nil {
+			e.StatusCode = *read.HTTPStatusCode
+			if e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= 500 {
+				// Not the administrator's to mend.
+				e.Kind, e.Scope, e.Outcome = wire.Meaning(e.StatusCode)
+				e.Err = errors.New("a failure inside an answer of 200: try again later")
+			}
+		}
 		return e
 	}
 	return nil
@@ -78,14 +88,14 @@ func (r *Reporter) setProvisioned(ctx context.Context, op, tenantID string, body
 // tenantService answers the address at which a tenant is managed.
 func (r *Reporter) tenantService(ctx context.Context, op, tenantID string) (string, *azure.Error) {
 	if !guid.Valid(tenantID) {
-		return "", invalid(op, fmt.Errorf("tenant %.40q is not a GUID", tenantID))
+		return "", invalid(op, fmt.Errorf("tenant %s is not a GUID", shown(tenantID)))
 	}
 	at, failure := r.discover(ctx, op, guid.Canonical(tenantID))
 	if failure != nil {
 		return "", failure
 	}
 	if at.tenant == "" {
-		return "", notProvisioned(op, "the tenant publishes no address of "+tenantService)
+		return "", r.unpublished(op, guid.Canonical(tenantID), tenantService, at)
 	}
 	return at.tenant, nil
 }
@@ -100,8 +110,8 @@ func (r *Reporter) manage(ctx context.Context, op, tenantID, method, at string, 
 		}
 		q.Body = text
 	}
-	answer, _, failure := r.tenants.Send(ctx, q)
-	r.doubt(ctx, tenantID, answer.StatusCode)
+	answer, tries, failure := r.tenants.Send(ctx, q)
+	r.doubt(ctx, tenantID, tries, answer.StatusCode)
 	if failure != nil {
 		return wire.Answer{}, tenantWide(failure)
 	}

@@ -175,7 +175,7 @@ func (r *Reporter) send(ctx context.Context, op string, m *parcel) *azure.Error 
 		return failure
 	}
 	if at.device == "" {
-		return notProvisioned(op, "the tenant publishes no address of "+deviceService)
+		return r.unpublished(op, tenantID, deviceService, at)
 	}
 	body, err := compose(m.reports, users, r.o.OSTexts, time.Now())
 	if err != nil {
@@ -185,7 +185,7 @@ func (r *Reporter) send(ctx context.Context, op string, m *parcel) *azure.Error 
 		Op: op, Tenant: tenantID, Method: http.MethodPut, URL: messageURL(at.device, m.id()), Body: body, ClientRequestID: m.id(),
 	})
 	m.attempts += tries
-	r.doubt(ctx, tenantID, answer.StatusCode)
+	r.doubt(ctx, tenantID, tries, answer.StatusCode)
 	if failure != nil {
 		return failure
 	}
@@ -211,7 +211,7 @@ func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Rece
 	if receipt.Channel != Channel {
 		return receipt, &azure.Error{
 			Op: op, Kind: azure.ErrUnsupported, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
-			Err: fmt.Errorf("the receipt is of the channel %q", receipt.Channel),
+			Err: fmt.Errorf("the receipt is of the channel %s", shown(receipt.Channel)),
 		}
 	}
 	if receipt.State == status.Successful || receipt.State == status.Failed {
@@ -220,7 +220,7 @@ func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Rece
 	if !guid.Valid(receipt.TenantID) || !guid.Valid(receipt.MessageID) {
 		return receipt, &azure.Error{
 			Op: op, Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
-			Err: fmt.Errorf("the receipt's TenantID %.40q or MessageID %.40q is not a GUID", receipt.TenantID, receipt.MessageID),
+			Err: fmt.Errorf("the receipt's TenantID %s or MessageID %s is not a GUID", shown(receipt.TenantID), shown(receipt.MessageID)),
 		}
 	}
 	tenantID, messageID := guid.Canonical(receipt.TenantID), guid.Canonical(receipt.MessageID)
@@ -229,12 +229,12 @@ func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Rece
 		return receipt, failure
 	}
 	if at.device == "" {
-		return receipt, notProvisioned(op, "the tenant publishes no address of "+deviceService)
+		return receipt, r.unpublished(op, tenantID, deviceService, at)
 	}
-	answer, _, failure := r.tenants.Send(ctx, wire.Request{
+	answer, tries, failure := r.tenants.Send(ctx, wire.Request{
 		Op: op, Tenant: tenantID, Method: http.MethodGet, URL: messageURL(at.device, messageID), ClientRequestID: guid.New(),
 	})
-	r.doubt(ctx, tenantID, answer.StatusCode)
+	r.doubt(ctx, tenantID, tries, answer.StatusCode)
 	if failure != nil {
 		return receipt, failure
 	}
@@ -273,14 +273,16 @@ func elsewhere(e *azure.Error) *azure.Error {
 }
 
 // doubt forgets a tenant's addresses when one of them did not serve: gone,
-// moved, broken, or without an answer.
-func (r *Reporter) doubt(ctx context.Context, tenantID string, statusCode int) {
+// moved, broken, or without an answer. tries is how many requests it got; a
+// tenant without a token asked nothing of it.
+func (r *Reporter) doubt(ctx context.Context, tenantID string, tries, statusCode int) {
 	switch {
-	case ctx.Err() != nil, statusCode >= 200 && statusCode <= 299, statusCode == http.StatusTooManyRequests,
-		statusCode == http.StatusUnauthorized, statusCode == http.StatusForbidden, statusCode == http.StatusBadRequest:
+	case ctx.Err() != nil, tries == 0:
 		return
+	case statusCode < 200, statusCode >= 300 && statusCode <= 399, statusCode >= 500,
+		statusCode == http.StatusNotFound, statusCode == http.StatusGone, statusCode == http.StatusMisdirectedRequest:
+		r.addresses.Drop(tenantID)
 	}
-	r.addresses.Drop(tenantID)
 }
 
 // messageURL answers the address of a message.

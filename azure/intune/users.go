@@ -27,6 +27,10 @@ func (r *Reporter) user(ctx context.Context, op string, report *azure.Report) (s
 		return last, nil
 	}
 	id, err := r.lookups.Do(ctx, key, func() (string, error) {
+		// Another may have put it there between the look above and now.
+		if id, _, fresh := r.users.Get(key); fresh {
+			return id, nil
+		}
 		id, failure := r.lookUpUser(ctx, op, report.TenantID, report.UserPrincipalName)
 		if failure != nil {
 			return "", failure
@@ -89,11 +93,11 @@ func (r *Reporter) lookUpUser(ctx context.Context, op, tenantID, name string) (s
 	e := wire.Failure(op, wire.Answer{
 		StatusCode: item.Status, Header: itemHeader(item.Headers), Body: item.Body, ClientRequestID: id,
 	}, name)
+	e.Outcome = azure.OutcomeNotSent
 	if item.Status == http.StatusNotFound {
-		e.Kind, e.Scope, e.Outcome = azure.ErrUserNotFound, azure.ScopeDevice, azure.OutcomeNotSent
-		return "", e
+		e.Kind = azure.ErrUserNotFound
 	}
-	return "", asking(e)
+	return "", e
 }
 
 // itemHeader looks up the headers of a batch's item.

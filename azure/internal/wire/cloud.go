@@ -26,6 +26,9 @@ func Graph(c cloud.Configuration, plainHTTP bool) (root, audience string, err er
 	u, err := url.Parse(service.Endpoint)
 	switch {
 	case err != nil || u.Host == "":
+		if strings.Contains(service.Endpoint, "@") { // what stands before it may be a password
+			return "", "", fmt.Errorf("the endpoint, of %d bytes, is not an address", len(service.Endpoint))
+		}
 		return "", "", fmt.Errorf("endpoint %q is not an address", service.Endpoint)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", "", fmt.Errorf("endpoint of host %q holds a user, a query or a fragment", u.Host)

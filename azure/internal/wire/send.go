@@ -54,6 +54,9 @@ func (t *Tenants) exchange(call *Call, q Request) (text []byte, header http.Head
 	if err != nil {
 		return nil, nil, 0, err
 	}
+	if resp.Body == http.NoBody {
+		return nil, resp.Header, resp.StatusCode, nil
+	}
 	if q.Partial && resp.StatusCode < 300 {
 		return readPartial(resp, t.o.MostAnswer), resp.Header, resp.StatusCode, nil
 	}
@@ -76,7 +79,9 @@ func exchange(ctx context.Context, client *azcore.Client, q Request) (*http.Resp
 	} else if err := req.SetBody(&requestBody{*bytes.NewReader(q.Body)}, "application/json"); err != nil {
 		return nil, err
 	}
-	if q.Partial {
+	if q.Partial || q.Method == http.MethodPatch {
+		// The answer to a PATCH has no body as a rule; if it has one, the
+		// transport has read it.
 		runtime.SkipBodyDownload(req)
 	}
 	return client.Pipeline().Do(req)

@@ -133,7 +133,10 @@ func (endless) Read(p []byte) (int, error) {
 
 // What becomes of such answers in the whole pipeline.
 func TestAnswersCutShort(t *testing.T) {
-	t.Run("an acceptance", func(t *testing.T) {
+	inBubble := func(name string, test func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	}
+	inBubble("an acceptance", func(t *testing.T) {
 		s := serve(func() *http.Response {
 			resp := answer(200, "")
 			resp.Body = io.NopCloser(endless{})
@@ -145,7 +148,7 @@ func TestAnswersCutShort(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
-	t.Run("a refusal keeps its status and its wait", func(t *testing.T) {
+	inBubble("a refusal keeps its status and its wait", func(t *testing.T) {
 		s := serve(func() *http.Response {
 			resp := answer(429, "", "Retry-After", "90")
 			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"error":{"co`), iotest.ErrReader(io.ErrUnexpectedEOF)))
@@ -357,54 +360,59 @@ func TestBodiesAtOnce(t *testing.T) {
 }
 
 func TestNewConnectionAfter503(t *testing.T) {
+	const busy = `{"error":{"code":"serviceNotAvailable"}}`
 	for _, tt := range []struct {
-		why   string
-		http2 bool
-		body  string
+		why      string
+		body     string
+		protocol func(*http.Protocols)
 	}{
-		{"HTTP/1, without a body", false, ""},
-		{"HTTP/1, with a body", false, `{"error":{"code":"serviceNotAvailable"}}`},
-		{"HTTP/2, with a body", true, `{"error":{"code":"serviceNotAvailable"}}`},
+		{"HTTP/1, without a body", "", func(p *http.Protocols) { p.SetHTTP1(true) }},
+		{"HTTP/1, with a body", busy, func(p *http.Protocols) { p.SetHTTP1(true) }},
+		{"HTTP/2, without a body", "", func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }},
+		{"HTTP/2, with a body", busy, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			var opened, served atomic.Int32
-			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if want := map[bool]int{false: 1, true: 2}[tt.http2]; r.ProtoMajor != want {
-					t.Errorf("over %s", r.Proto)
+			synctest.Test(t, func(t *testing.T) {
+				var protocols http.Protocols
+				tt.protocol(&protocols)
+				served := 0
+				network := make(pipes)
+				server := &http.Server{Protocols: &protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if want := map[bool]int{true: 1, false: 2}[protocols.HTTP1()]; r.ProtoMajor != want {
+						t.Errorf("over %s", r.Proto)
+					}
+					// The second is refused: an accepted one keeps the connection.
+					if served++; served == 2 {
+						w.WriteHeader(http.StatusServiceUnavailable)
+						_, _ = io.WriteString(w, tt.body)
+					}
+				})}
+				go func() { _ = server.Serve(network) }()
+				defer server.Close()
+				client, opened := newClient(), 0
+				inner := client.Transport.(*http.Transport)
+				inner.Proxy, inner.Protocols = nil, &protocols
+				inner.DialContext = func(context.Context, string, string) (net.Conn, error) {
+					opened++
+					near, far := net.Pipe()
+					network <- far
+					return near, nil
 				}
-				// The second is refused, so that an accepted one keeps the connection.
-				if served.Add(1) == 2 {
-					w.WriteHeader(http.StatusServiceUnavailable)
-					_, _ = io.WriteString(w, tt.body)
+				defer client.CloseIdleConnections()
+				transport := NewTransport(client, 1000)
+				var got []int
+				for range 3 {
+					resp, err := transport.Do(request(t.Context(), t, http.MethodPatch, "http://graph", "{}"))
+					require.NoError(t, err)
+					_, err = runtime.Payload(resp) // as the SDK reads every answer
+					require.NoError(t, err)
+					synctest.Wait() // net/http gives a connection back in its own time
+					got = append(got, opened)
 				}
-			}))
-			server.EnableHTTP2 = tt.http2
-			server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-				if s == http.StateNew {
-					opened.Add(1)
+				if diff := cmp.Diff([]int{1, 1, 2}, got); diff != "" {
+					t.Errorf("connections after each request (-want +got)\n%s", diff)
 				}
-			}
-			server.StartTLS()
-			defer server.Close()
-			client := newClient()
-			defer client.CloseIdleConnections()
-			roots := x509.NewCertPool()
-			roots.AddCert(server.Certificate())
-			inner := client.Transport.(*http.Transport)
-			inner.TLSClientConfig.RootCAs = roots
-			inner.ForceAttemptHTTP2 = tt.http2
-			transport := NewTransport(client, 1000)
-			var got []int32
-			for range 3 {
-				resp, err := transport.Do(request(t.Context(), t, http.MethodPatch, server.URL, "{}"))
-				require.NoError(t, err)
-				_, err = runtime.Payload(resp) // as the SDK reads every answer
-				require.NoError(t, err)
-				got = append(got, opened.Load())
-			}
-			if diff := cmp.Diff([]int32{1, 1, 2}, got); diff != "" {
-				t.Errorf("connections after each request (-want +got)\n%s", diff)
-			}
+			})
 		})
 	}
 	t.Run("a transport that keeps none", func(t *testing.T) {
@@ -415,6 +423,24 @@ func TestNewConnectionAfter503(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 	})
 }
+
+// pipes is a network in memory: each connection sent is accepted.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // The SDK logs what a transport's errors say.
 func TestTransportErrorsSayNothingOfTheirs(t *testing.T) {
@@ -466,6 +492,23 @@ func TestOwnClientIsNotTheDefaultOne(t *testing.T) {
 	}
 	if inner.Proxy == nil || inner.ResponseHeaderTimeout == 0 || inner.TLSClientConfig.MinVersion != tls.VersionTLS12 {
 		t.Errorf("%+v", inner)
+	}
+}
+
+func TestOwnClientSpeaksHTTP2(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	client := newClient()
+	defer client.CloseIdleConnections()
+	inner := client.Transport.(*http.Transport)
+	inner.Proxy, inner.TLSClientConfig.RootCAs = nil, x509.NewCertPool()
+	inner.TLSClientConfig.RootCAs.AddCert(server.Certificate())
+	resp, err := NewTransport(client, 100).Do(request(t.Context(), t, http.MethodGet, server.URL, ""))
+	require.NoError(t, err)
+	if got, err := runtime.Payload(resp); err != nil || string(got) != "HTTP/2.0" {
+		t.Errorf("over %q, %v", got, err)
 	}
 }
 
