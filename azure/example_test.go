@@ -205,3 +205,78 @@ func ExampleVerifier() {
 	fmt.Println(v.Verdict, v.Mismatches, err)
 	// Output: mismatch [isCompliant] <nil>
 }
+
+// One Reporter for all platforms. In a service the channels are those of
+// packages graph and intune; here they are fakes.
+func ExampleRouter() {
+	graph := fake.New(&fake.Options{Channel: "graph"})
+	intune := fake.New(&fake.Options{Channel: "intune", SettleAfter: 1})
+	router, err := azure.NewRouter(
+		azure.Route{Reporter: graph, Platforms: []azure.Platform{azure.PlatformWindows}},
+		azure.Route{Reporter: intune, Platforms: []azure.Platform{azure.PlatformIOS, azure.PlatformIPadOS, azure.PlatformAndroid, azure.PlatformMacOS}},
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	ctx := context.Background()
+	reports := []azure.Report{
+		{DeviceID: "007c8232-9489-4074-9b35-345b16f0a72d", Platform: azure.PlatformWindows},
+		{DeviceID: "b6f7a3c4-1d2e-4f5a-8b9c-0d1e2f3a4b5c", Platform: azure.PlatformIOS, UserID: "5f0c2e61-7b7e-4f7e-8f43-0f4b6f6a9d11"},
+	}
+	for i := range reports {
+		reports[i].TenantID, reports[i].State = "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", compliance.StateCompliant
+	}
+	for i, result := range router.ReportBatch(ctx, reports) {
+		// A receipt that is settled already comes back as it is.
+		receipt, err := router.Check(ctx, result.Receipt)
+		fmt.Println(reports[i].Platform, receipt.Channel, result.Receipt.State, receipt.State, err)
+	}
+	// Output:
+	// windows graph Successful Successful <nil>
+	// ios intune In-progress Successful <nil>
+}
+
+// A platform stands in one route, and everything that is wrong is said at once.
+func ExampleNewRouter() {
+	graph := fake.New(nil)
+	_, err := azure.NewRouter(
+		azure.Route{Reporter: graph, Platforms: []azure.Platform{azure.PlatformWindows}},
+		azure.Route{Platforms: []azure.Platform{azure.PlatformWindows}},
+	)
+	fmt.Println(err)
+	// Output: azure: router: route 1 has no reporter; route 1: platform windows stands in route 0 already
+}
+
+// checkedChannel is a channel that can say whether a tenant is set up for it.
+type checkedChannel struct{ *fake.Reporter }
+
+func (checkedChannel) Preflight(context.Context, string, ...azure.Platform) []azure.Finding {
+	return []azure.Finding{
+		{Check: "graph: token", State: azure.CheckPassed, Saw: "a token"},
+		{Check: "graph: write devices", State: azure.CheckFailed, Saw: "forbidden (403)", Advice: "consent to Device.ReadWrite.All"},
+	}
+}
+
+// What stands between a tenant and its first report.
+func ExamplePreflighter() {
+	router, err := azure.NewRouter(azure.Route{Reporter: checkedChannel{fake.New(nil)}, Platforms: []azure.Platform{azure.PlatformWindows}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	findings := router.Preflight(context.Background(), "8a7b1f6e-3c1d-4f0a-9b57-2d1c5e6f7a80", azure.PlatformWindows, azure.PlatformIOS)
+	for _, f := range findings {
+		fmt.Println(f.State, f.Check)
+		if f.State != azure.CheckPassed {
+			fmt.Printf("   %s: %s\n", f.Saw, f.Advice)
+		}
+	}
+	// Output:
+	// passed graph: token
+	// failed graph: write devices
+	//    forbidden (403): consent to Device.ReadWrite.All
+	// failed router: a channel for ios
+	//    no channel is set up: give the router a route for ios
+}

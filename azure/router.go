@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/mdmkit/devicestatus/internal/guid"
 	"github.com/mdmkit/devicestatus/status"
 )
 
@@ -17,7 +18,9 @@ type Route struct {
 
 // Router is one Reporter over several channels: it picks the channel by the
 // report's platform. It has every optional interface and passes it on to the
-// channel that has it too. Safe for concurrent use where its channels are.
+// channel that has it too. The channels' names in receipts must differ, since
+// a Receipt finds its channel by it. Safe for concurrent use where its channels
+// are.
 type Router struct {
 	channels   []Reporter
 	byPlatform map[Platform]int
@@ -45,10 +48,10 @@ func NewRouter(routes ...Route) (*Router, error) {
 			faults = append(faults, fmt.Errorf("route %d has no platforms", i))
 		}
 		for _, p := range route.Platforms {
-			if _, taken := r.byPlatform[p]; taken {
-				faults = append(faults, fmt.Errorf("route %d: platform %v stands in an earlier one", i, p))
+			if before, taken := r.byPlatform[p]; taken {
+				faults = append(faults, fmt.Errorf("route %d: platform %v stands in route %d already", i, p, before))
 			}
-			if p == PlatformUnspecified || int(p) >= len(platforms.Texts) {
+			if !p.known() {
 				faults = append(faults, fmt.Errorf("route %d: %v is not a platform", i, p))
 			}
 			r.byPlatform[p] = i
@@ -64,20 +67,22 @@ func NewRouter(routes ...Route) (*Router, error) {
 	return r, nil
 }
 
+func (p Platform) known() bool { return p != PlatformUnspecified && int(p) < len(platforms.Texts) }
+
 // channel answers the channel of a report, or why there is none. A report
 // without a platform is refused as its channel would refuse it.
 func (r *Router) channel(op string, report Report) (int, error) {
 	if i, ok := r.byPlatform[report.Platform]; ok {
 		return i, nil
 	}
-	if report.Platform == PlatformUnspecified || int(report.Platform) >= len(platforms.Texts) {
+	if !report.Platform.known() {
 		return 0, report.Validate()
 	}
 	return 0, unsupported(op, fmt.Errorf("no channel is set up for %v devices", report.Platform))
 }
 
 func unsupported(op string, err error) *Error {
-	return &Error{Op: op, Kind: ErrUnsupported, Scope: ScopeDevice, Outcome: OutcomeNotSent, Err: err}
+	return &Error{Op: "router: " + op, Kind: ErrUnsupported, Scope: ScopeDevice, Outcome: OutcomeNotSent, Err: err}
 }
 
 // Report implements [Reporter].
@@ -112,7 +117,7 @@ func (r *Router) reportRun(ctx context.Context, rs []Report, results []Result, f
 			results[to].Err = err
 			continue
 		}
-		device := [2]string{rs[to].TenantID, rs[to].DeviceID}
+		device := [2]string{guid.Canonical(rs[to].TenantID), guid.Canonical(rs[to].DeviceID)}
 		if before, seen := channelOf[device]; seen && before != i {
 			break
 		}
@@ -201,27 +206,31 @@ func (r *Router) CarriedInventory(p Platform, i Inventory) Inventory {
 }
 
 // Verify implements [Verifier] through the platform's own channel, or where
-// that cannot, through another: Entra shows the devices of all channels.
+// that cannot, through the first other that can: Entra shows the devices of all
+// channels.
 func (r *Router) Verify(ctx context.Context, report Report) (Verification, error) {
 	i, err := r.channel("verify", report)
 	if err != nil {
 		return Verification{}, err
 	}
-	if own, ok := r.channels[i].(Verifier); ok {
-		return own.Verify(ctx, report)
-	}
-	for _, channel := range r.channels {
-		if other, ok := channel.(Verifier); ok {
-			return other.Verify(ctx, report)
+	for _, channel := range append([]Reporter{r.channels[i]}, r.channels...) {
+		verifier, ok := channel.(Verifier)
+		if !ok {
+			continue
+		}
+		// A channel may read back the devices of its own platforms only.
+		if v, err := verifier.Verify(ctx, report); !errors.Is(err, ErrUnsupported) {
+			return v, err
 		}
 	}
 	return Verification{}, unsupported("verify", errors.New("no channel that is set up reads devices back"))
 }
 
 // Preflight implements [Preflighter]: what the channels of these platforms
-// answer, one channel after the other.
+// answer, one channel after the other in the order of the routes, then the
+// platforms whose channel has no Preflight, and those without a channel.
 func (r *Router) Preflight(ctx context.Context, tenantID string, platforms ...Platform) []Finding {
-	var findings []Finding
+	var findings, without []Finding
 	for i, channel := range r.channels {
 		var own []Platform
 		for _, p := range platforms {
@@ -229,17 +238,26 @@ func (r *Router) Preflight(ctx context.Context, tenantID string, platforms ...Pl
 				own = append(own, p)
 			}
 		}
-		if p, ok := channel.(Preflighter); ok && len(own) > 0 {
+		if len(own) == 0 {
+			continue
+		}
+		if p, ok := channel.(Preflighter); ok {
 			findings = append(findings, p.Preflight(ctx, tenantID, own...)...)
+			continue
+		}
+		for _, p := range own {
+			without = append(without, routing(p, CheckNotPossible, "its channel has no checks", "report a device and see"))
 		}
 	}
+	findings = append(findings, without...)
 	for _, p := range platforms {
 		if _, ok := r.byPlatform[p]; !ok {
-			findings = append(findings, Finding{
-				Check: "router: a channel for " + p.String(), State: CheckFailed, Saw: "no channel is set up",
-				Advice: "give the router a route for " + p.String(),
-			})
+			findings = append(findings, routing(p, CheckFailed, "no channel is set up", "give the router a route for "+p.String()))
 		}
 	}
 	return findings
+}
+
+func routing(p Platform, state CheckState, saw, advice string) Finding {
+	return Finding{Check: "router: a channel for " + p.String(), State: state, Saw: saw, Advice: advice}
 }

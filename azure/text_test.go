@@ -92,6 +92,7 @@ func TestTexts(t *testing.T) {
 	checkTexts(t, func(v uint8) azure.Outcome { return azure.Outcome(v) }, "", "not-sent", "refused", "unknown")
 	checkTexts(t, func(v uint8) azure.RemovalForm { return azure.RemovalForm(v) }, "", "marked", "protected", "deleted", "absent")
 	checkTexts(t, func(v uint8) azure.Verdict { return azure.Verdict(v) }, "", "match", "mismatch", "absent")
+	checkTexts(t, func(v uint8) azure.CheckState { return azure.CheckState(v) }, "", "passed", "failed", "not-possible")
 }
 
 // The constants stand for the texts that their names say.
@@ -121,6 +122,9 @@ func TestConstants(t *testing.T) {
 		azure.VerdictMatch:      "match",
 		azure.VerdictMismatch:   "mismatch",
 		azure.VerdictAbsent:     "absent",
+		azure.CheckPassed:       "passed",
+		azure.CheckFailed:       "failed",
+		azure.CheckNotPossible:  "not-possible",
 	} {
 		if got.String() != want {
 			t.Errorf("%T: String = %q, want %q", got, got, want)

@@ -59,46 +59,52 @@ func (w world) harness() Harness {
 			d, _ := entra.Device(r.TenantID, r.DeviceID)
 			return d.Inventory
 		},
-		Calls: func(*testing.T) (reached int) {
-			for _, c := range entra.Calls() {
-				if e, failed := c.Err.(*azure.Error); !failed || e.Outcome != azure.OutcomeNotSent {
-					reached++
-				}
-			}
-			return reached
-		},
-		Fault: func(_ *testing.T, r azure.Report, f Fault) func() {
-			fault := fake.Fault{TenantID: r.TenantID, DeviceID: r.DeviceID, Times: fake.Always}
-			switch f {
-			case Throttled:
-				fault.Err = &azure.Error{Kind: azure.ErrThrottled, RetryAfter: time.Minute}
-			case Unavailable:
-				fault.Err = &azure.Error{Kind: azure.ErrUnavailable, StatusCode: 503}
-			case DeviceUnknown:
-				fault.Err = &azure.Error{Kind: azure.ErrDeviceNotFound, StatusCode: 404}
-			case Unauthorized:
-				fault.Err = &azure.Error{Kind: azure.ErrUnauthorized, ErrorCode: "AADSTS7000222"}
-				fault.DeviceID = ""
-			case Forbidden:
-				fault.Err = &azure.Error{Kind: azure.ErrForbidden, StatusCode: 403}
-			case LostAnswer:
-				fault.Err, fault.Applied = &azure.Error{Kind: azure.ErrUnavailable}, true
-			case NoAnswer:
-				fault.Delay = cmp.Or(w.noAnswer, 24*time.Hour)
-			default:
-				return nil
-			}
-			var stops []func()
-			for _, step := range []fake.Step{fake.StepReport, fake.StepDelete, fake.StepCheck, fake.StepVerify} {
-				fault.Step = step
-				stops = append(stops, entra.Inject(fault))
-			}
-			return func() {
-				for _, stop := range stops {
-					stop()
-				}
-			}
-		},
+		Calls: func(*testing.T) int { return reached(entra) },
+		Fault: func(_ *testing.T, r azure.Report, f Fault) func() { return meet(entra, r, f, w.noAnswer) },
+	}
+}
+
+// reached answers how many requests reached the fake's Microsoft.
+func reached(entra *fake.Reporter) (n int) {
+	for _, c := range entra.Calls() {
+		if e, failed := c.Err.(*azure.Error); !failed || e.Outcome != azure.OutcomeNotSent {
+			n++
+		}
+	}
+	return n
+}
+
+// meet makes a fake's answers about r's device meet f.
+func meet(entra *fake.Reporter, r azure.Report, f Fault, noAnswer time.Duration) (mend func()) {
+	fault := fake.Fault{TenantID: r.TenantID, DeviceID: r.DeviceID, Times: fake.Always}
+	switch f {
+	case Throttled:
+		fault.Err = &azure.Error{Kind: azure.ErrThrottled, RetryAfter: time.Minute}
+	case Unavailable:
+		fault.Err = &azure.Error{Kind: azure.ErrUnavailable, StatusCode: 503}
+	case DeviceUnknown:
+		fault.Err = &azure.Error{Kind: azure.ErrDeviceNotFound, StatusCode: 404}
+	case Unauthorized:
+		fault.Err = &azure.Error{Kind: azure.ErrUnauthorized, ErrorCode: "AADSTS7000222"}
+		fault.DeviceID = ""
+	case Forbidden:
+		fault.Err = &azure.Error{Kind: azure.ErrForbidden, StatusCode: 403}
+	case LostAnswer:
+		fault.Err, fault.Applied = &azure.Error{Kind: azure.ErrUnavailable}, true
+	case NoAnswer:
+		fault.Delay = cmp.Or(noAnswer, 24*time.Hour)
+	default:
+		return nil
+	}
+	var stops []func()
+	for _, step := range []fake.Step{fake.StepReport, fake.StepDelete, fake.StepCheck, fake.StepVerify} {
+		fault.Step = step
+		stops = append(stops, entra.Inject(fault))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type asker struct {
 	clientID  string
 	kind      string
 	proofs    func(context.Context) ([]Proof, error)
+	ends      time.Time // zero: not known
 	options   Options
 	authority authority
 	http      pipelined
@@ -103,7 +104,11 @@ func NewRotatingCredential(clientID string, proofs func(context.Context) ([]Proo
 
 func fixed(clientID string, p Proof, options *Options) (*Credential, error) {
 	proofs := []Proof{p}
-	return newCredential(clientID, p.of().kind, func(context.Context) ([]Proof, error) { return proofs, nil }, options)
+	c, err := newCredential(clientID, p.of().kind, func(context.Context) ([]Proof, error) { return proofs, nil }, options)
+	if err == nil {
+		c.of().ends = p.of().ends
+	}
+	return c, err
 }
 
 func newCredential(clientID, kind string, proofs func(context.Context) ([]Proof, error), options *Options) (*Credential, error) {
@@ -228,6 +233,20 @@ func (c *Credential) Discard(token string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cache.discard(token)
+}
+
+// ExpiresOn answers when the certificate of a credential made by
+// [NewClientCertificateCredential] expires, that of the key and not of its
+// chain. False where that is not known: a secret and an assertion do not say
+// when they end, and what a rotating credential proves itself with is known to
+// its callback alone, which is not called. It costs nothing and asks nobody;
+// Microsoft may have been told to refuse the certificate sooner.
+func (c *Credential) ExpiresOn() (time.Time, bool) {
+	if c == nil || c.of == nil {
+		return time.Time{}, false
+	}
+	ends := c.of().ends
+	return ends, !ends.IsZero()
 }
 
 // String answers the application, the kind of proof and the authority.

@@ -156,6 +156,24 @@ func ExampleError() {
 	// AADSTS7000229 401 false
 }
 
+// A certificate says when it ends, in time to register the next one.
+func ExampleCredential_ExpiresOn() {
+	file, _ := pemFile()
+	certs, key, err := msal.ParsePEM(file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cred, err := msal.NewClientCertificateCredential(clientID, certs, key, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ends, known := cred.ExpiresOn()
+	fmt.Println(known, time.Until(ends) < 30*24*time.Hour)
+	// Output: true true
+}
+
 // pemFile answers a self-signed certificate with its key, as
 // "openssl req -x509 -newkey rsa:2048 -nodes" writes them.
 func pemFile() ([]byte, []*x509.Certificate) {

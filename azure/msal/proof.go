@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 )
@@ -26,6 +27,7 @@ type material struct {
 	kind string
 	id   proofID
 	cred confidential.Credential
+	ends time.Time // of the key's certificate; zero: not known
 }
 
 // proofID tells one secret or certificate from another without being it.
@@ -79,6 +81,12 @@ func Certificate(certs []*x509.Certificate, key crypto.PrivateKey) (Proof, error
 		sum.Write(c.Raw)
 	}
 	m := &material{kind: kindCertificate, cred: cred}
+	for _, c := range certs {
+		if private.PublicKey.Equal(c.PublicKey) {
+			m.ends = c.NotAfter
+			break
+		}
+	}
 	sum.Sum(m.id[:0])
 	return Proof{seal(m)}, nil
 }

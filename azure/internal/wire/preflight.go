@@ -39,7 +39,7 @@ func (p *Preflight) Add(check string, state azure.CheckState, saw, advice string
 func (p *Preflight) Fail(check, advice string, e *azure.Error) {
 	state, saw := azure.CheckFailed, string(e.Kind)
 	if e.StatusCode != 0 {
-		saw += fmt.Sprintf(" (%d %s)", e.StatusCode, e.ErrorCode)
+		saw += " (" + strings.TrimRight(fmt.Sprintf("%d %s", e.StatusCode, e.ErrorCode), " ") + ")"
 	} else if e.ErrorCode != "" {
 		saw += " (" + e.ErrorCode + ")"
 	}
@@ -89,7 +89,7 @@ func (p *Preflight) Expiry(cred azcore.TokenCredential) {
 	}
 	switch ends, said := known.ExpiresOn(); {
 	case !said:
-		p.Add(check, azure.CheckNotPossible, "a client secret does not say when it ends", ask)
+		p.Add(check, azure.CheckNotPossible, "nothing says when this credential ends, as with a client secret", ask)
 	case time.Until(ends) <= 0:
 		p.Add(check, azure.CheckFailed, "ended "+ends.UTC().Format(time.RFC3339), "register a new certificate")
 	case time.Until(ends) < soon:
@@ -102,7 +102,11 @@ func (p *Preflight) Expiry(cred azcore.TokenCredential) {
 // Clock compares this machine's clock with an answer's Date.
 func (p *Preflight) Clock(a Answer) {
 	const check = "clock"
-	at, err := http.ParseTime(a.Header.Get("Date"))
+	var date string
+	if a.Header != nil {
+		date = a.Header.Get("Date")
+	}
+	at, err := http.ParseTime(date)
 	if err != nil {
 		p.Add(check, azure.CheckNotPossible, "Microsoft's answer carries no date", "compare this machine's clock with a time server")
 		return
