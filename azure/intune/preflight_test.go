@@ -85,7 +85,7 @@ func TestPreflight(t *testing.T) {
 				}
 				return nil, nil
 			},
-			want: map[string]string{"look up users": "not-possible: throttled (429 )"},
+			want: map[string]string{"look up users": "not-possible: throttled (429)"},
 		},
 		{
 			name: "no permission to look up users", hook: func(_ *microsoft, s seen) (*http.Response, error) {
