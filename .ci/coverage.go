@@ -17,6 +17,7 @@ var least = map[string]float64{
 	"status":              90,
 	"azure":               90,
 	"azure/graph":         90,
+	"azure/intune":        90,
 	"azure/msal":          90,
 	"azure/internal/wire": 90,
 	"azure/fake":          85,

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/mdmkit/devicestatus/internal/enum"
 )
@@ -33,6 +34,17 @@ type Finding struct {
 
 	// Err is the failed call behind it, if one failed.
 	Err *Error `json:"error,omitempty"`
+}
+
+// LogValue implements [slog.LogValuer]: the check, its state, what was seen and
+// what to do, without Microsoft's own sentence.
+func (f Finding) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("check", f.Check),
+		slog.String("state", f.State.String()),
+		slog.String("saw", f.Saw),
+		slog.String("advice", f.Advice),
+	)
 }
 
 // CheckState says how a check ended.

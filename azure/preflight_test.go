@@ -1,8 +1,11 @@
 package azure_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,5 +84,15 @@ func TestFindingJSON(t *testing.T) {
 		if got.Check != tc.finding.Check || got.State != tc.finding.State || (got.Err == nil) != (tc.finding.Err == nil) {
 			t.Errorf("read back as %+v", got)
 		}
+	}
+}
+
+// Microsoft's own sentence is for a page and not for a log.
+func TestFindingInALog(t *testing.T) {
+	var out bytes.Buffer
+	f := azure.Finding{Check: "graph: token", State: azure.CheckFailed, Saw: "unauthorized", Err: &azure.Error{Kind: azure.ErrUnauthorized, Detail: "canary"}}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("checked", "finding", f)
+	if text := out.String(); !strings.Contains(text, "graph: token") || strings.Contains(text, "canary") {
+		t.Errorf("logged %s", text)
 	}
 }

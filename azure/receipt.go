@@ -80,7 +80,7 @@ const (
 
 	// RemovalProtected: unmanaged and non-compliant; the directory object is
 	// not deleted because the device is hybrid-joined, and its own directory
-	// would bring it back.
+	// would bring it back; or because Entra does not say how it is joined.
 	RemovalProtected
 
 	// RemovalDeleted: the directory object was deleted.

@@ -20,9 +20,10 @@
 //     and the error is [azure.ErrUnsupported].
 //  4. StateRemoved takes two steps. First the device is made unmanaged and
 //     non-compliant. Then its object is read, and deleted unless it is
-//     hybrid-joined. Report.KeepObject and Options.KeepObjects leave out the
-//     second step. Deleting discards what Entra keeps with the object
-//     (BitLocker and LAPS secrets among it).
+//     hybrid-joined, or Entra does not say how it is joined.
+//     Report.KeepObject and Options.KeepObjects leave out the second step.
+//     Deleting discards what Entra keeps with the object (BitLocker and LAPS
+//     secrets among it).
 //  5. ReportBatch carries up to 20 devices a call, several calls at once,
 //     never two reports of one device in one call or at the same time.
 //

@@ -224,7 +224,8 @@ func (j *job) read(a wire.Answer, now time.Time) {
 		e := j.refusal(a)
 		e.Err = errors.New("the device was read without a directory id")
 		j.fail(e)
-	case strings.EqualFold(device.TrustType, "ServerAd"):
+	case device.TrustType == "", strings.EqualFold(device.TrustType, "ServerAd"):
+		// Deleting cannot be undone: what is not known to be safe is kept.
 		j.removal, j.done = azure.RemovalProtected, true
 		if j.accepted.IsZero() {
 			j.accepted = now

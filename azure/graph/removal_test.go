@@ -293,3 +293,21 @@ func TestDeleteObjectRefuses(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 }
+
+// Deleting cannot be undone: of a device that Entra does not say of how it is
+// joined, the object stays.
+func TestUnknownTrustIsNotDeleted(t *testing.T) {
+	for _, answer := range []string{`{"id":"` + object1 + `","trustType":null}`, `{"id":"` + object1 + `"}`} {
+		s := newStub(t, func(n int, _ sent) (*http.Response, error) {
+			if n == 0 {
+				return reply(204, ""), nil
+			}
+			return reply(200, answer), nil
+		})
+		receipt, err := stubReporter(t, s, once).Report(t.Context(), report1(compliance.StateRemoved))
+		require.NoError(t, err)
+		if receipt.Removal != azure.RemovalProtected || len(s.requests()) != 2 {
+			t.Errorf("%s: %v after %d requests", answer, receipt.Removal, len(s.requests()))
+		}
+	}
+}
