@@ -81,7 +81,7 @@ func FuzzPartnerPath(f *testing.F) {
 		if route.action != "" {
 			again += "/" + route.action
 		}
-		if strings.ToLower(again) != strings.ToLower(path) {
+		if !strings.EqualFold(again, path) {
 			t.Errorf("%q became %q", path, again)
 		}
 	})

@@ -35,7 +35,7 @@ func TestMessageTakesItsTime(t *testing.T) {
 		type moment struct{ After, Status, Shown string }
 		var got []moment
 		for _, after := range []time.Duration{0, 10, 20, 29, 30, 39, 40} {
-			time.Sleep(start.Add(after * time.Second).Sub(time.Now()))
+			time.Sleep(time.Until(start.Add(after * time.Second)))
 			got = append(got, moment{time.Since(start).String(), w.status(t, messageA).inside(t).Status, w.shown(partnerMac)})
 		}
 		want := []moment{

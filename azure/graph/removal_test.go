@@ -207,6 +207,24 @@ func TestLostAnswerToDelete(t *testing.T) {
 	}
 }
 
+// A removal sends no inventory; the device's name is blotted out of what
+// Microsoft says all the same.
+func TestRemovalKeepsTheNameToItself(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	w.sim.Inject(azuresim.Fault{Match: onGraph("DELETE"), Status: 403, Code: "Authorization_RequestDenied", Message: "no rights on ANNAS-LAPTOP"})
+	report := w.report(compliance.StateRemoved)
+	report.Inventory.DeviceName = "ANNAS-LAPTOP"
+	receipt, err := w.reporter.Report(t.Context(), report)
+	require.NoError(t, err)
+	require.NotNil(t, receipt.Failure)
+	if diff := cmp.Diff("no rights on [redacted]", receipt.Failure.Detail); diff != "" {
+		t.Errorf("detail (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{markedBody}, w.bodies()); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
 func TestDeleteObject(t *testing.T) {
 	for _, tc := range []struct {
 		name      string

@@ -92,7 +92,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	return &Reporter{
 		cred: cred, scope: scope,
 		tenants: wire.NewTenants(cred, wire.Options{
-			Module: "devicestatus-graph", Version: moduleVersion,
+			Module: "devicestatus-graph", Version: moduleVersion, Namespace: "Microsoft.Graph",
 			Scope: scope, Client: own.ClientOptions, MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
 		}),
 		base:  root + "/v1.0",

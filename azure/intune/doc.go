@@ -30,8 +30,9 @@
 //     for Options.DiscoveryLifetime. A token goes only to an address under
 //     manage.microsoft.com (manage.microsoft.us for US Government), over https.
 //
-// Give the whole inventory with each report: what an entry without a field does
-// to its value at Microsoft is not documented.
+// Give the whole inventory with each report. What is not known is sent empty,
+// since no message without one of the fields has been seen; what that does to
+// the value at Microsoft is not documented.
 //
 // # Permissions
 //

@@ -16,18 +16,19 @@ const (
 	entityCompliance = 4
 )
 
-// inventoryEntry is EntityType 1. Fields that are not known are left out.
+// inventoryEntry is EntityType 1. What is not known is written empty: no
+// message without one of the fields has been seen.
 type inventoryEntry struct {
 	EntityType            int
 	TenantID              string `json:"TenantId"`
 	DeviceManagementState string
 	DeviceID              string `json:"DeviceId"`
-	DeviceName            string `json:",omitempty"`
+	DeviceName            string
 	UserID                string `json:"UserId"`
 	LastCheckInTime       string
 	LastUpdateTime        string
 	OS                    string   `json:"Os"`
-	OSVersion             string   `json:"OsVersion,omitempty"`
+	OSVersion             string   `json:"OsVersion"`
 	EasIDs                []string `json:"EasIds"` // required; may be empty
 	State                 int
 }

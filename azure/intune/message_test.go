@@ -43,22 +43,22 @@ func TestMessage(t *testing.T) {
 		{
 			"nothing beyond the standing",
 			azure.Report{Platform: azure.PlatformIOS, State: compliance.StateNonCompliant},
-			head + one + `\"DeviceManagementState\":\"managed\",` + ids + user +
-				`\"LastCheckInTime\":\"2000-01-01T00:00:00Z\",\"LastUpdateTime\":\"2000-01-01T00:00:00Z\",\"Os\":\"iOS\",\"EasIds\":[],\"State\":0},` +
+			head + one + `\"DeviceManagementState\":\"managed\",` + ids + `\"DeviceName\":\"\",` + user +
+				`\"LastCheckInTime\":\"2000-01-01T00:00:00Z\",\"LastUpdateTime\":\"2000-01-01T00:00:00Z\",\"Os\":\"iOS\",\"OsVersion\":\"\",\"EasIds\":[],\"State\":0},` +
 				four + `\"LastUpdateTime\":\"2000-01-01T00:00:00Z\",\"complianceStatus\":\"notCompliant\"}]"}`,
 		},
 		{
 			"a removal",
 			azure.Report{Platform: azure.PlatformIPadOS, State: compliance.StateRemoved, UpdatedAt: updated},
-			head + one + `\"DeviceManagementState\":\"notManaged\",` + ids + user +
-				`\"LastCheckInTime\":\"2026-01-31T10:00:00Z\",\"LastUpdateTime\":\"2026-01-31T10:00:00Z\",\"Os\":\"iPadOS\",\"EasIds\":[],\"State\":0},` +
+			head + one + `\"DeviceManagementState\":\"notManaged\",` + ids + `\"DeviceName\":\"\",` + user +
+				`\"LastCheckInTime\":\"2026-01-31T10:00:00Z\",\"LastUpdateTime\":\"2026-01-31T10:00:00Z\",\"Os\":\"iPadOS\",\"OsVersion\":\"\",\"EasIds\":[],\"State\":0},` +
 				four + `\"LastUpdateTime\":\"2026-01-31T10:00:00Z\",\"complianceStatus\":\"notCompliant\"}]"}`,
 		},
 		{
 			"an Os text of the host's",
 			azure.Report{Platform: azure.PlatformAndroid, State: compliance.StateCompliant, UpdatedAt: updated},
-			head + one + `\"DeviceManagementState\":\"managed\",` + ids + user +
-				`\"LastCheckInTime\":\"2026-01-31T10:00:00Z\",\"LastUpdateTime\":\"2026-01-31T10:00:00Z\",\"Os\":\"AndroidEnterprise\",\"EasIds\":[],\"State\":0},` +
+			head + one + `\"DeviceManagementState\":\"managed\",` + ids + `\"DeviceName\":\"\",` + user +
+				`\"LastCheckInTime\":\"2026-01-31T10:00:00Z\",\"LastUpdateTime\":\"2026-01-31T10:00:00Z\",\"Os\":\"AndroidEnterprise\",\"OsVersion\":\"\",\"EasIds\":[],\"State\":0},` +
 				four + `\"LastUpdateTime\":\"2026-01-31T10:00:00Z\",\"complianceStatus\":\"compliant\"}]"}`,
 		},
 	} {

@@ -220,7 +220,12 @@ func (m *microsoft) reporter(t testing.TB, o *intune.Options) *intune.Reporter {
 	if o.Retry.MaxRetries == 0 {
 		o.Retry = once
 	}
-	r, err := intune.New(m, o)
+	return reporterOf(t, m, o)
+}
+
+func reporterOf(t testing.TB, cred azcore.TokenCredential, o *intune.Options) *intune.Reporter {
+	t.Helper()
+	r, err := intune.New(cred, o)
 	require.NoError(t, err)
 	return r
 }

@@ -85,7 +85,7 @@ func TestPreflight(t *testing.T) {
 				}
 				return nil, nil
 			},
-			want: map[string]string{"look up users": "not-possible: throttled (429 )"},
+			want: map[string]string{"look up users": "not-possible: throttled (429)"},
 		},
 		{
 			name: "no permission to look up users", hook: func(_ *microsoft, s seen) (*http.Response, error) {
@@ -137,7 +137,7 @@ func TestPreflight(t *testing.T) {
 		},
 		{
 			name: "no permission to report", hook: answering("status", 403, ""),
-			want: map[string]string{"report devices": "failed: forbidden (403 )"},
+			want: map[string]string{"report devices": "failed: forbidden (403)"},
 		},
 		{
 			name: "the services out of reach", hook: func(_ *microsoft, s seen) (*http.Response, error) {
@@ -153,7 +153,7 @@ func TestPreflight(t *testing.T) {
 		},
 		{
 			name: "no permission to manage policies", hook: answering("policies", 403, ""),
-			want: map[string]string{"manage policies": "failed: forbidden (403 )"},
+			want: map[string]string{"manage policies": "failed: forbidden (403)"},
 		},
 		{
 			name: "policies missing", hook: answering("policies", 200, `{"value":[{"Id":"`+group1+`","Platform":"macos"}]}`),

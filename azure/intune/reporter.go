@@ -73,7 +73,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	}
 	own.Transport = wire.NewTransport(own.Transport, mostAnswer)
 	pipelines := wire.Options{
-		Module: "devicestatus/intune", Version: moduleVersion, Client: own.ClientOptions,
+		Module: "devicestatus-intune", Version: moduleVersion, Namespace: "Microsoft.Intune", Client: own.ClientOptions,
 		MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
 	}
 	graph, partner := pipelines, pipelines

@@ -162,7 +162,7 @@ func TestTenantsNeverCross(t *testing.T) {
 // concurrency.
 func TestManyTenantsCold(t *testing.T) {
 	const tenants = 1000
-	for _, concurrency := range []int{1, 8} {
+	for _, concurrency := range []int{1, 4} {
 		m := newMicrosoft(t)
 		r := m.reporter(t, nil)
 		var group sync.WaitGroup

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -12,14 +14,16 @@ import (
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/azuresim"
 	"github.com/mdmkit/devicestatus/azure/graph"
+	"github.com/mdmkit/devicestatus/azure/intune"
 	"github.com/mdmkit/devicestatus/azure/msal"
 	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
 // connection is a reporter with what it has cost so far.
 type connection struct {
-	reporter      azure.Reporter
-	tokens, calls counter // requests to Entra and to Microsoft Graph
+	reporter      *azure.Router
+	tokens, calls counter // requests to Entra, and to Microsoft Graph and the partner services
+	patience      time.Duration
 	close         func()
 }
 
@@ -33,9 +37,11 @@ func (c *counter) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // connect makes the credential, and the reporter that takes its tokens from
-// it. One of each serves any number of tenants.
-func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, knownAuthority bool) (*connection, error) {
-	c := &connection{close: func() {}}
+// it. One of each serves any number of tenants. The partner services' addresses
+// are found through Microsoft Graph; of those that are not Microsoft's own only
+// trusted ones are given a token.
+func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, knownAuthority bool, trusted ...string) (*connection, error) {
+	c := &connection{close: func() {}, patience: time.Minute}
 
 	tokens := where
 	tokens.PerRetryPolicies = []policy.Policy{&c.tokens}
@@ -49,7 +55,18 @@ func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, know
 
 	calls := where
 	calls.PerRetryPolicies = []policy.Policy{&c.calls}
-	c.reporter, err = graph.New(credential, &graph.Options{ClientOptions: calls})
+	windows, err := graph.New(credential, &graph.Options{ClientOptions: calls})
+	if err != nil {
+		return nil, err
+	}
+	routes := []azure.Route{{Reporter: windows, Platforms: []azure.Platform{azure.PlatformWindows}}}
+	// Not every cloud has the partner services: in China there is Windows alone.
+	if others, err := intune.New(credential, &intune.Options{ClientOptions: calls, TrustedHosts: trusted}); err == nil {
+		routes = append(routes, azure.Route{Reporter: others, Platforms: []azure.Platform{
+			azure.PlatformIOS, azure.PlatformIPadOS, azure.PlatformAndroid, azure.PlatformMacOS,
+		}})
+	}
+	c.reporter, err = azure.NewRouter(routes...)
 	return c, err
 }
 
@@ -76,10 +93,13 @@ func connectSimulator(devices []device) (*connection, error) {
 	c, err := connect(app.ClientID, msal.Secret(app.Secrets[0].Value), azcore.ClientOptions{
 		Cloud: cloud.Configuration{
 			ActiveDirectoryAuthorityHost: address,
-			Services:                     map[cloud.ServiceName]cloud.ServiceConfiguration{graph.ServiceName: {Endpoint: address}},
+			Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+				graph.ServiceName:  {Endpoint: address},
+				intune.ServiceName: {Audience: "https://api.manage.microsoft.com/", Endpoint: "https://manage.microsoft.com"},
+			},
 		},
 		Transport: client,
-	}, false)
+	}, false, strings.TrimPrefix(address, "https://"))
 	if err != nil {
 		_ = listener.Close()
 		return nil, err
@@ -91,26 +111,52 @@ func connectSimulator(devices []device) (*connection, error) {
 	return c, nil
 }
 
-// simulatedWorld has the fleet's tenants, their registered Windows devices,
-// and an approved MDM application that each tenant has consented to.
+// simulatedWorld has the fleet's tenants, their registered devices and the
+// users of those, and an application that each tenant has consented to: an
+// approved MDM application and a compliance partner that is set up.
 func simulatedWorld(devices []device) azuresim.World {
-	app := azuresim.WorldApplication{Name: "quickstart", Roles: []string{"Device.ReadWrite.All"}, ApprovedMDM: true}
+	const clientID = "5d1c1d2e-7c40-4c1e-9d5b-0a6f3b7c2d11"
+	app := azuresim.WorldApplication{
+		ClientID: clientID, Name: "quickstart", ApprovedMDM: true,
+		Roles: []string{"Device.ReadWrite.All", "Application.Read.All", "User.Read.All", "update_device_attributes"},
+	}
 	var world azuresim.World
 	place := map[string]int{} // of a tenant in world
 	there := map[string]bool{}
+	once := func(kind, tenantID, id string) bool {
+		key := kind + tenantID + id
+		first := id != "" && !there[key]
+		there[key] = true
+		return first
+	}
 	for _, d := range devices {
 		at, known := place[d.tenantID]
 		if !known {
 			at = len(world.Tenants)
 			place[d.tenantID] = at
-			world.Tenants = append(world.Tenants, azuresim.WorldTenant{Tenant: azuresim.Tenant{ID: d.tenantID}})
+			world.Tenants = append(world.Tenants, azuresim.WorldTenant{Tenant: azuresim.Tenant{ID: d.tenantID, Partners: []azuresim.CompliancePartner{{
+				DisplayName: "quickstart", ClientID: clientID, Provisioned: true,
+				IOSOnboarded: true, AndroidOnboarded: true, MacOSOnboarded: true,
+			}}}})
 			app.Consents = append(app.Consents, azuresim.WorldConsent{TenantID: d.tenantID})
 		}
-		if key := d.tenantID + d.azureID; hasChannel(d.platform) && d.azureID != "" && !there[key] {
-			there[key] = true
-			world.Tenants[at].Devices = append(world.Tenants[at].Devices, azuresim.Device{DeviceID: d.azureID, OperatingSystem: "Windows"})
+		tenant := &world.Tenants[at]
+		if once("device", d.tenantID, d.azureID) {
+			tenant.Devices = append(tenant.Devices, azuresim.Device{DeviceID: d.azureID, OperatingSystem: systems[d.platform]})
+		}
+		switch {
+		case once("user", d.tenantID, d.userID):
+			tenant.Users = append(tenant.Users, azuresim.User{ID: d.userID, UserPrincipalName: d.userID + "@users.example"})
+		case d.userID == "" && once("name", d.tenantID, strings.ToLower(d.upn)):
+			tenant.Users = append(tenant.Users, azuresim.User{UserPrincipalName: d.upn})
 		}
 	}
 	world.Applications = []azuresim.WorldApplication{app}
 	return world
+}
+
+// systems are the operating systems of the simulated devices.
+var systems = map[azure.Platform]string{
+	azure.PlatformWindows: "Windows", azure.PlatformIOS: "iOS", azure.PlatformIPadOS: "iPadOS",
+	azure.PlatformAndroid: "Android", azure.PlatformMacOS: "macOS",
 }

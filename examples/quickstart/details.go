@@ -24,8 +24,6 @@ func waiting(d device, standing compliance.State) status.Device {
 		s.Blank.ClientCode = status.BlankNoResult
 	}
 	switch {
-	case !hasChannel(d.platform):
-		return blankReport(s, status.BlankNoChannel)
 	case d.azureID == "" && standing == compliance.StateRemoved:
 		return blankReport(s, status.BlankNothingToRemove)
 	case standing == compliance.StateUnspecified:
@@ -57,8 +55,18 @@ func (r *record) shown(report azure.Report) {
 	}
 }
 
-// wouldSend says what the Windows channel makes of a report.
+// wouldSend says what the channel of a report's platform makes of it.
 func wouldSend(r azure.Report) string {
+	if r.Platform != azure.PlatformWindows {
+		standing := "managed, compliant"
+		switch r.State {
+		case compliance.StateNonCompliant:
+			standing = "managed, not compliant"
+		case compliance.StateRemoved:
+			standing = "not managed, not compliant"
+		}
+		return standing + " would be sent to Intune's partner services, with the device's name and version."
+	}
 	switch {
 	case r.State == compliance.StateCompliant:
 		return "isManaged true, isCompliant true, the device's name and version would be sent."

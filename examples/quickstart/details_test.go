@@ -50,8 +50,8 @@ func TestPlan(t *testing.T) {
 		{"success without an id", azure.PlatformWindows, status.CodeSuccess, false, evaluated(n), seen{false, status.BlankNoID, "Failed", 0, 0, status.BlankNoID}},
 		{"never known, removed", azure.PlatformWindows, "", false, evaluated(d), seen{false, status.BlankNoResult, "unspecified", status.BlankNothingToRemove, status.BlankNoCode, status.BlankNothingToRemove}},
 		{"never known, not evaluated", azure.PlatformWindows, "", false, nil, seen{false, status.BlankNoResult, "In-progress", 0, status.BlankNoCode, status.BlankNotEvaluated}},
-		{"phone", azure.PlatformIOS, status.CodeSuccess, true, evaluated(n), seen{false, 0, "unspecified", status.BlankNoChannel, 0, status.BlankNoChannel}},
-		{"phone, nothing heard", azure.PlatformAndroid, "", false, evaluated(c), seen{false, status.BlankNoResult, "unspecified", status.BlankNoChannel, status.BlankNoResult, status.BlankNoChannel}},
+		{"phone", azure.PlatformIOS, status.CodeSuccess, true, evaluated(n), seen{true, 0, "In-progress", 0, 0, status.BlankNotCalledYet}},
+		{"phone, nothing heard", azure.PlatformAndroid, "", false, evaluated(c), seen{false, status.BlankNoResult, "In-progress", 0, status.BlankNoResult, status.BlankNoResult}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dev := device{tenantID: tenantA, hostID: "H", platform: tc.platform, code: tc.code, actions: tc.actions, evaluated: tc.actions != nil}

@@ -36,7 +36,7 @@ func plan(devices []device, deleteObjects bool) ([]*record, []task) {
 		r := &record{device: d, standing: d.state()}
 		r.details = waiting(d, r.standing)
 		records[i] = r
-		if d.azureID == "" || !hasChannel(d.platform) {
+		if d.azureID == "" {
 			continue
 		}
 		c := claim{d.tenantID, d.azureID}
@@ -55,9 +55,6 @@ func plan(devices []device, deleteObjects bool) ([]*record, []task) {
 	slices.SortStableFunc(tasks, func(a, b task) int { return strictness(b.report.State) - strictness(a.report.State) })
 	return records, tasks
 }
-
-// hasChannel reports whether this program can report devices of a platform.
-func hasChannel(p azure.Platform) bool { return p == azure.PlatformWindows }
 
 // settle decides what is sent for one Azure id. Where several records claim
 // it and nothing tells which is right, the strictest standing is sent and

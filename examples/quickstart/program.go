@@ -74,7 +74,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		show(tasks)
 	} else {
 		m := meter{w: p.stderr, on: p.terminal, total: len(tasks)}
-		send(ctx, to.reporter, tasks, m.show)
+		send(ctx, to, tasks, m.show)
 		m.clear()
 		t.sent(tasks)
 		t.interrupted = ctx.Err() != nil

@@ -25,6 +25,7 @@ const (
 	tenantA  = "aaaaaaaa-0000-4000-8000-000000000001"
 	tenantB  = "bbbbbbbb-0000-4000-8000-000000000001"
 	clientID = "cccccccc-0000-4000-8000-000000000001"
+	userID   = "eeeeeeee-0000-4000-8000-000000000001"
 	secret   = "canary-secret"
 )
 
@@ -77,9 +78,12 @@ func microsoft(t *testing.T, o *azuresim.Options, app azuresim.Application) *azu
 	sim := azuresim.New(o)
 	sim.AddTenant(azuresim.Tenant{ID: tenantA})
 	sim.AddTenant(azuresim.Tenant{ID: tenantB})
-	app.ClientID, app.Roles, app.ApprovedMDM = clientID, []string{"Device.ReadWrite.All"}, true
+	app.ClientID, app.ApprovedMDM = clientID, true
+	app.Roles = []string{"Device.ReadWrite.All", "Application.Read.All", "User.Read.All", "update_device_attributes"}
 	sim.AddApplication(app)
 	sim.Consent(tenantA, clientID)
+	sim.RegisterPartner(tenantA, clientID, azuresim.PartnerIOS)
+	sim.AddUser(tenantA, azuresim.User{ID: userID, UserPrincipalName: "canary-user@a.example"})
 	for _, n := range []string{"1", "2", "3", "4", "5"} {
 		sim.AddDevice(tenantA, azuresim.Device{DeviceID: azureID(n)})
 	}
@@ -97,6 +101,7 @@ func secretEnv() map[string]string {
 func TestExitCodes(t *testing.T) {
 	good, other := windows(tenantA, "1", "none"), windows(tenantB, "2", "none")
 	absent := windows(tenantA, "9", "none")
+	phone := tenantA + ",IP-6,ios," + azureID("6") + ",Success," + userID + ",none,,,"
 	broken := windows("contoso", "3", "none")
 	dir := t.TempDir()
 	for _, tc := range []struct {
@@ -109,7 +114,9 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{name: "simulated, the included fleet", code: exitSuccess},
 		{name: "simulated, a fleet of one's own", rows: []string{good, other, absent}, code: exitSuccess},
-		{name: "simulated, nothing to send", rows: []string{tenantA + ",IP-1,ios," + azureID("1") + ",Success,,none,,,"}, code: exitSuccess},
+		{name: "simulated, nothing to send", rows: []string{tenantA + ",IP-1,ios,,User_Cancelled," + userID + ",none,,,"}, code: exitSuccess},
+		{name: "simulated, a phone", rows: []string{phone}, code: exitSuccess},
+		{name: "simulated, a phone without a user", rows: []string{good, strings.Replace(phone, userID, "", 1)}, code: exitPartial},
 		{name: "simulated, some rows bad", rows: []string{good, broken}, code: exitPartial, stderr: `fleet.csv:3: tenant: "contoso" is not a GUID; the row is not used`},
 		{name: "simulated, a row mended", rows: []string{strings.Replace(good, "none", "nonsense", 1)}, code: exitPartial, stderr: `fleet.csv:2: actions: "nonsense" is not an action; the device counts as non-compliant`},
 		{name: "simulated, all rows bad", rows: []string{broken}, code: exitFailure, stderr: "1 row, and none that can be used"},
@@ -129,7 +136,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "sent, one device unknown", env: secretEnv(), args: []string{"-apply"}, rows: []string{good, absent}, code: exitPartial},
 		{name: "sent, all devices unknown", env: secretEnv(), args: []string{"-apply"}, rows: []string{absent}, code: exitFailure},
 		{name: "sent with a wrong secret", env: with(secretEnv(), envSecret, "wrong-canary"), args: []string{"-apply"}, rows: []string{good}, code: exitFailure},
-		{name: "sent, a phone only", env: secretEnv(), args: []string{"-apply"}, rows: []string{tenantA + ",IP-1,ios," + azureID("1") + ",Success,,none,,,"}, code: exitSuccess},
+		{name: "sent, a phone that the partner is not set up for", env: secretEnv(), args: []string{"-apply"}, rows: []string{phone}, code: exitFailure},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			args := tc.args
@@ -188,7 +195,7 @@ func TestShowSendsNothing(t *testing.T) {
 		)
 		table := runWith(t.Context(), t, secretEnv(), nil, append(tc.args, "-fleet", fleet)...)
 		require.Equal(t, exitSuccess, table.code, table.stderr)
-		for _, want := range []string{tc.removal, compliant, conflict, "NOT SENT  SUMMARY", "(report-only)", "0 to Entra for tokens, 0 to Microsoft Graph for 3 reports"} {
+		for _, want := range []string{tc.removal, compliant, conflict, "NOT SENT  SUMMARY", "(report-only)", "0 to Entra for tokens, 0 to Microsoft for 3 reports"} {
 			if !strings.Contains(table.stdout, want) {
 				t.Errorf("%q is not said:\n%s", want, table.stdout)
 			}
@@ -220,7 +227,7 @@ func TestApply(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			sim := microsoft(t, nil, withSecret())
 			fleet := writeFleet(t, windows(tenantA, "1", "none"), windows(tenantA, "2", "send-alert;quarantine"), windows(tenantA, "3", "retire"),
-				tenantA+",PC-4,windows,"+azureID("4")+",Account_Logged_Out,,none,,,", tenantA+",IP-5,ios,"+azureID("5")+",Success,,quarantine,,,")
+				tenantA+",PC-4,windows,"+azureID("4")+",Account_Logged_Out,,none,,,", tenantA+",IP-5,ios,,User_Cancelled,"+userID+",quarantine,,,")
 			got := runWith(t.Context(), t, secretEnv(), sim.Client(), append(tc.args, "-apply", "-fleet", fleet)...)
 			require.Equal(t, exitSuccess, got.code, got.stderr)
 
@@ -365,7 +372,7 @@ func TestProgress(t *testing.T) {
 		var stderr bytes.Buffer
 		p := program{getenv: func(string) string { return "" }, stdout: &bytes.Buffer{}, stderr: &stderr, terminal: terminal}
 		require.Equal(t, exitSuccess, p.run(t.Context(), nil))
-		if got := strings.Contains(stderr.String(), "72 of 72"); got != terminal {
+		if got := strings.Contains(stderr.String(), "152 of 152"); got != terminal {
 			t.Errorf("terminal %v: progress %v", terminal, got)
 		}
 		if last := regexp.MustCompile(`\r *\r$`); terminal && !last.MatchString(stderr.String()) {

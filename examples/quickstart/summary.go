@@ -74,7 +74,7 @@ func writeSummary(w io.Writer, l labels, records []*record, t tally) {
 		}
 		return kind(r.err)
 	}))
-	line("calls", fmt.Sprintf("%d to Entra for tokens, %d to Microsoft Graph for %s", t.tokens, t.calls, plural(t.due, "report")))
+	line("calls", fmt.Sprintf("%d to Entra for tokens, %d to Microsoft for %s", t.tokens, t.calls, plural(t.due, "report")))
 	writeCodes(w, records)
 	writeErrors(w, records)
 	writeNotes(w, l, records, t)
@@ -144,9 +144,10 @@ func writeNotes(w io.Writer, l labels, records []*record, t tally) {
 	if n := number(func(r *record) bool { return r.details.ComplianceStatus == status.Failed && r.err == nil }); n > 0 {
 		note("%s Failed with nothing sent: the device or its user has to act first. That is no failure of this run.", plural(n, "device"))
 	}
-	if n := number(func(r *record) bool { return !hasChannel(r.platform) }); n > 0 {
-		note("%s with iOS, iPadOS, Android or macOS: Microsoft takes their standing through Intune's partner services, and\n"+
-			"  that channel does not exist here yet. They are shown, not reported, and are no failure of this run either.", plural(n, "device"))
+	if n := number(func(r *record) bool {
+		return r.details.ComplianceStatus == status.InProgress && !r.details.ReportTime.IsZero()
+	}); n > 0 {
+		note("%s: Microsoft took the report and has not said what became of it. A service keeps the receipt and asks again.", plural(n, "device"))
 	}
 	if n := number(func(r *record) bool { return r.details.Conflict }); n > 0 {
 		note("%s claim an Azure id that another one claims too: the strictest standing of them is what counts.", plural(n, "device"))

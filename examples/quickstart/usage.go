@@ -38,8 +38,9 @@ Where it reports to
                                       https://login.partner.microsoftonline.cn
 
   Where secret and certificate are both set the secret is used. Some of them but not all that is needed is an error.
-  The application needs the permission Device.ReadWrite.All and the consent of the tenant's administrator, and Microsoft
-  lets only an approved MDM application write Windows devices.
+  The application needs the consent of the tenant's administrator to Device.ReadWrite.All for Windows devices, which
+  Microsoft lets only an approved MDM application write; and for all others to Application.Read.All, User.Read.All and
+  update_device_attributes of the Intune API, as a compliance partner that is set up in the tenant.
 
 The fleet file
   CSV in UTF-8, a device a line, columns in any order. The first four are needed:
@@ -52,13 +53,12 @@ The fleet file
                     blank where it was not evaluated
   azure_device_id   GUID that the device learnt when it registered; blank: not known
   client_code       Azure Client Status Code, such as Success or User_Cancelled; blank on Windows
-  user              user principal name or object id (GUID) of the device's user
+  user              user principal name or object id (GUID) of the device's user; needed but on Windows
   device_name, os_version
   last_check_in     as in 2026-01-31T08:15:00Z
 
   A bad value costs its own row only, and less where it can: an unknown action makes the device non-compliant, a bad
-  name is mended, a bad user or time left out. Of two rows of one device the stricter one counts. Phones and Macs are
-  shown, but not reported: nothing carries their reports yet.
+  name is mended, a bad user or time left out. Of two rows of one device the stricter one counts.
 
 Exit codes
   0   every row is good, and every report that is due was accepted (or shown, without -apply)

@@ -14,6 +14,7 @@ import (
 // Options of the pipelines.
 type Options struct {
 	Module, Version string // for the User-Agent and tracing
+	Namespace       string // of traces, as in Microsoft.Graph
 	Scope           string // what tokens are asked for
 	Client          azcore.ClientOptions
 	MostTenants     int
@@ -83,7 +84,7 @@ func (t *Tenants) dial(id string, g *gate) (*azcore.Client, error) {
 			"x-ms-throttle-limit-percentage", "x-ms-resource-unit",
 		},
 		PerRetry: []policy.Policy{ahead, bearer, &behind{g}},
-		Tracing:  runtime.TracingOptions{Namespace: "Microsoft.Graph"},
+		Tracing:  runtime.TracingOptions{Namespace: t.o.Namespace},
 	}, &client)
 }
 
