@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -19,9 +17,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mdmkit/devicestatus/azure/azuresim"
+	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
-const pfx = "testdata/app.pfx" // the password is "example"
+const pfx = "../internal/environ/testdata/app.pfx" // the password is "example"
+
+// The variables, in short.
+const (
+	envTenant    = environ.Tenant
+	envClient    = environ.Client
+	envSecret    = environ.Secret
+	envCert      = environ.Cert
+	envPassword  = environ.Password
+	envAuthority = environ.Authority
+)
 
 // pemFile writes a new certificate with its key.
 func pemFile(t *testing.T) (path string, cert *x509.Certificate) {
@@ -43,45 +52,6 @@ func pemFile(t *testing.T) (path string, cert *x509.Certificate) {
 	path = filepath.Join(t.TempDir(), "app.pem")
 	require.NoError(t, os.WriteFile(path, text, 0o600))
 	return path, cert
-}
-
-// Every subset of the variables: the simulator only where none is set, and
-// never a half of what is needed.
-func TestEverySubsetOfVariables(t *testing.T) {
-	names := []string{envTenant, envClient, envSecret, envCert, envPassword, envAuthority}
-	values := []string{tenantA, clientID, secret, pfx, "example", "https://login.microsoftonline.us"}
-	for set := range 1 << len(names) {
-		env := map[string]string{}
-		for i, name := range names {
-			if set&(1<<i) != 0 {
-				env[name] = values[i]
-			}
-		}
-		has := func(name string) bool { return env[name] != "" }
-		whole := has(envTenant) && has(envClient) && (has(envSecret) || has(envCert)) && (has(envCert) || !has(envPassword))
-		// A certificate without its password cannot be read, unless the secret
-		// goes before it.
-		readable := has(envSecret) || has(envPassword)
-
-		_, real, err := readConfig(func(name string) string { return env[name] })
-		if real != (set != 0) {
-			t.Errorf("%v: real %v", env, real)
-		}
-		if want := set == 0 || whole && readable; (err == nil) != want {
-			t.Errorf("%v: error %v", env, err)
-		}
-		if err == nil {
-			continue
-		}
-		if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "example") {
-			t.Errorf("the error shows a secret: %v", err)
-		}
-		for _, name := range []string{envTenant, envClient} {
-			if !has(name) && !strings.Contains(err.Error(), "missing: "+name) && !strings.Contains(err.Error(), ", "+name) {
-				t.Errorf("%v: %v; want %s named as missing", env, err, name)
-			}
-		}
-	}
 }
 
 func TestBadConfiguration(t *testing.T) {
@@ -173,17 +143,5 @@ func TestClouds(t *testing.T) {
 				t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 			}
 		})
-	}
-}
-
-// A configuration that is printed by mistake shows no secret.
-func TestConfigurationHidesSecrets(t *testing.T) {
-	env := secretEnv()
-	c, _, err := readConfig(func(name string) string { return env[name] })
-	require.NoError(t, err)
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "%v %+v %#v", c, c, c)
-	if strings.Contains(out.String(), secret) {
-		t.Errorf("printed: %s", out.String())
 	}
 }

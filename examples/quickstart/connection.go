@@ -16,6 +16,7 @@ import (
 	"github.com/mdmkit/devicestatus/azure/graph"
 	"github.com/mdmkit/devicestatus/azure/intune"
 	"github.com/mdmkit/devicestatus/azure/msal"
+	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
 // connection is a reporter with what it has cost so far.
@@ -71,9 +72,9 @@ func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, know
 
 // connectMicrosoft reaches the real Microsoft, through transport unless it is
 // nil.
-func connectMicrosoft(o config, transport policy.Transporter) (*connection, error) {
-	return connect(o.clientID, o.proof, azcore.ClientOptions{
-		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: o.authority}, Transport: transport,
+func connectMicrosoft(o environ.Config, transport policy.Transporter) (*connection, error) {
+	return connect(o.ClientID, o.Proof, azcore.ClientOptions{
+		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: o.Authority}, Transport: transport,
 	}, true)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
 //go:embed fleet.csv
@@ -118,7 +119,7 @@ func (f *fleet) refuseOthers(tenantID string) []fault {
 	for _, other := range others {
 		faults = append(faults, fault{
 			line: first[other], column: columnTenant, effect: effectForeign,
-			what: fmt.Sprintf("%q, here and in %s in all, is not %s, which is %q", other, plural(rows[other], "row"), envTenant, tenantID),
+			what: fmt.Sprintf("%q, here and in %s in all, is not %s, which is %q", other, plural(rows[other], "row"), environ.Tenant, tenantID),
 		})
 	}
 	return faults

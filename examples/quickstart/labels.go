@@ -1,5 +1,7 @@
 package main
 
+import "github.com/mdmkit/devicestatus/examples/internal/environ"
+
 // What every table and summary of a run that is not real says.
 const (
 	markSimulated = "SIMULATED"
@@ -12,8 +14,8 @@ type labels struct {
 	title string
 }
 
-func label(c config, real, apply bool) labels {
-	where := c.authority
+func label(c environ.Config, real, apply bool) labels {
+	where := c.Authority
 	if where == "" {
 		where = "the global cloud"
 	}

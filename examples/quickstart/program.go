@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
 // The exit codes; the usage says what they mean.
@@ -38,12 +40,12 @@ func (p *program) run(ctx context.Context, args []string) int {
 	case err != nil:
 		return exitFailure
 	}
-	c, real, err := readConfig(p.getenv)
+	c, real, err := environ.Read(p.getenv)
 	if err != nil {
 		return p.fail(err)
 	}
 	if s.apply && !real {
-		return p.fail(fmt.Errorf("-apply sends to the real Microsoft, and nothing says which; missing: %s", strings.Join(missingOf(p.getenv), ", ")))
+		return p.fail(fmt.Errorf("-apply sends to the real Microsoft, and nothing says which; missing: %s", strings.Join(environ.Missing(p.getenv), ", ")))
 	}
 	f, name, err := readFile(s.fleet)
 	if err != nil {
@@ -53,7 +55,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	t := tally{rows: f.rows, faults: len(f.faults)}
 	t.refused, t.flawed = countFaults(f.faults)
 	if real {
-		others := f.refuseOthers(c.tenantID)
+		others := f.refuseOthers(c.TenantID)
 		p.say(name, others)
 		t.refused += f.rows - t.refused - len(f.devices)
 	}
@@ -113,7 +115,7 @@ func readFile(path string) (f fleet, name string, err error) {
 	return f, path, err
 }
 
-func (p *program) connect(c config, real bool, devices []device) (*connection, error) {
+func (p *program) connect(c environ.Config, real bool, devices []device) (*connection, error) {
 	if real {
 		return connectMicrosoft(c, p.transport)
 	}

@@ -45,9 +45,10 @@ var passingAADSTS = map[string]bool{
 }
 
 // advice is what to do about the refusals that administrators meet most. The
-// numbers are of Microsoft's list of error codes, but for 700024, which stands
-// in Entra's answers alone: "Client assertion is not within its valid time
-// range".
+// numbers are of Microsoft's list of error codes, but for two that stand in
+// Entra's answers alone: 700024, "Client assertion is not within its valid time
+// range", and 7000229, "The client application is missing service principal in
+// the tenant".
 var advice = map[string]string{
 	"AADSTS53003":   "a Conditional Access policy blocks the application: exempt its workload identity",
 	"AADSTS65001":   "an administrator of the tenant has not consented to the application",
@@ -60,6 +61,7 @@ var advice = map[string]string{
 	"AADSTS7000112": "the application is disabled in this tenant",
 	"AADSTS7000215": "the client secret is wrong: give its value, not its id",
 	"AADSTS7000222": "the client secret has expired: make a new one",
+	"AADSTS7000229": "the application has no service principal in this tenant: its administrator has to consent",
 }
 
 // tokenFailure answers why a credential gave no token, as if nothing had been
