@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,12 +37,19 @@ func TestBatchOrderAndBound(t *testing.T) {
 	for _, tc := range []struct{ option, want, perMessage int }{{0, 8, 1}, {3, 3, 1}, {100, 40, 1}, {4, 4, 5}} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMicrosoft(t)
-			var now, most atomic.Int32
+			var mu sync.Mutex
+			now, most := 0, 0
+			count := func(n int) {
+				mu.Lock()
+				defer mu.Unlock()
+				now += n
+				most = max(most, now)
+			}
 			m.hook = func(_ *microsoft, s seen) (*http.Response, error) {
 				if s.is("upload") {
-					most.Store(max(most.Load(), now.Add(1)))
+					count(1)
 					time.Sleep(time.Second)
-					now.Add(-1)
+					count(-1)
 				}
 				return nil, nil
 			}
@@ -65,8 +72,8 @@ func TestBatchOrderAndBound(t *testing.T) {
 			if diff := cmp.Diff(given, reports); diff != "" {
 				t.Errorf("the reports changed (-want +got):\n%s", diff)
 			}
-			if n := int(most.Load()); n != tc.want {
-				t.Errorf("%d messages in flight, want %d", n, tc.want)
+			if most != tc.want {
+				t.Errorf("%d messages in flight, want %d", most, tc.want)
 			}
 			sent := map[string][]string{}
 			for _, s := range m.of("upload") {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -160,5 +162,42 @@ func TestCheckOfAnotherTenant(t *testing.T) {
 	got, err := r.Check(t.Context(), receipt)
 	if err != nil || got.State != status.Failed || m.of("status")[0].tenant != tenantB {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A service that has moved knows nothing where it was: the message is asked
+// for at the new address before it is called lost, and at that alone.
+func TestCheckAfterAMove(t *testing.T) {
+	for _, moved := range []string{"", "fef.8a4e7f4c.west", "away"} {
+		m := newMicrosoft(t)
+		r := m.reporter(t, nil)
+		given, err := r.Report(t.Context(), report1(compliance.StateCompliant))
+		require.NoError(t, err)
+		m.hook = func(m *microsoft, s seen) (*http.Response, error) {
+			switch {
+			case s.is("status") && !strings.Contains(s.url, ".west."):
+				return reply(404, ""), nil
+			case moved == "away" && s.is("discovery"):
+				return reply(503, ""), nil
+			case moved != "" && strings.HasSuffix(s.url, "/endpoints"):
+				return reply(200, strings.ReplaceAll(m.endpoints(s.tenant), "fef.8a4e7f4c", moved)), nil
+			}
+			return nil, nil
+		}
+		got, err := r.Check(t.Context(), given)
+		want, calls := status.Failed, 1
+		switch moved {
+		case "away":
+			want = status.InProgress
+			require.ErrorIs(t, err, azure.ErrUnavailable)
+		case "":
+			require.NoError(t, err)
+		default:
+			want, calls = status.Successful, 2
+			require.NoError(t, err)
+		}
+		if got.State != want || m.count("status") != calls {
+			t.Errorf("moved %q: %v after %d questions, want %v after %d", moved, got.State, m.count("status"), want, calls)
+		}
 	}
 }

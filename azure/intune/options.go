@@ -45,7 +45,8 @@ type Options struct {
 	// DevicesPerMessage is how many devices of one tenant ReportBatch puts
 	// into one message. Default 1. A message carries an array, so more are
 	// likely to work, but nobody outside Microsoft has documented it; and the
-	// verdict on a message is then the verdict on all of its devices.
+	// verdict on a message is then the verdict on all of its devices, whose
+	// receipts all name it by the ID of its first report.
 	DevicesPerMessage int
 
 	// OSTexts are the texts of Os in a message. Default: macOS, iOS, iPadOS,

@@ -14,7 +14,6 @@ import (
 	"github.com/mdmkit/devicestatus/azure/internal/prepare"
 	"github.com/mdmkit/devicestatus/azure/internal/wire"
 	"github.com/mdmkit/devicestatus/compliance"
-	"github.com/mdmkit/devicestatus/internal/guid"
 	"github.com/mdmkit/devicestatus/status"
 )
 
@@ -203,64 +202,6 @@ func (r *Reporter) send(ctx context.Context, op string, m *parcel) *azure.Error 
 	}
 	m.accepted = time.Now()
 	return nil
-}
-
-// Check asks how a message stands: see [azure.Checker].
-func (r *Reporter) Check(ctx context.Context, receipt azure.Receipt) (azure.Receipt, error) {
-	const op = "intune: check"
-	if receipt.Channel != Channel {
-		return receipt, &azure.Error{
-			Op: op, Kind: azure.ErrUnsupported, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
-			Err: fmt.Errorf("the receipt is of the channel %s", shown(receipt.Channel)),
-		}
-	}
-	if receipt.State == status.Successful || receipt.State == status.Failed {
-		return receipt, nil
-	}
-	if !guid.Valid(receipt.TenantID) || !guid.Valid(receipt.MessageID) {
-		return receipt, &azure.Error{
-			Op: op, Kind: azure.ErrInvalid, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent,
-			Err: fmt.Errorf("the receipt's TenantID %s or MessageID %s is not a GUID", shown(receipt.TenantID), shown(receipt.MessageID)),
-		}
-	}
-	tenantID, messageID := guid.Canonical(receipt.TenantID), guid.Canonical(receipt.MessageID)
-	at, failure := r.discover(ctx, op, tenantID)
-	if failure != nil {
-		return receipt, failure
-	}
-	if at.device == "" {
-		return receipt, r.unpublished(op, tenantID, deviceService, at)
-	}
-	answer, tries, failure := r.tenants.Send(ctx, wire.Request{
-		Op: op, Tenant: tenantID, Method: http.MethodGet, URL: messageURL(at.device, messageID), ClientRequestID: guid.New(),
-	})
-	r.doubt(ctx, tenantID, tries, answer.StatusCode)
-	if failure != nil {
-		return receipt, failure
-	}
-	if answer.StatusCode == http.StatusNotFound {
-		e := wire.Failure(op, answer)
-		e.Kind, e.Scope, e.Outcome = azure.ErrRejected, azure.ScopeDevice, azure.OutcomeUnknown
-		e.Err = errors.New("the message is not known to Microsoft")
-		receipt.State, receipt.Failure = status.Failed, e
-		return receipt, nil
-	}
-	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return receipt, elsewhere(wire.Failure(op, answer))
-	}
-	var v verdict
-	if err := json.Unmarshal(answer.Body, &v); err != nil || v.Status == "" {
-		e := wire.Failure(op, answer)
-		e.Err = errors.New("the answer holds no status of the message")
-		return receipt, e
-	}
-	switch v.Status {
-	case "Completed":
-		receipt.State = status.Successful
-	case "Failed":
-		receipt.State, receipt.Failure = status.Failed, v.refusal(op, answer)
-	}
-	return receipt, nil
 }
 
 // elsewhere corrects what a status means that did not come from Microsoft
