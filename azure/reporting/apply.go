@@ -1,0 +1,154 @@
+package reporting
+
+import (
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/compliance"
+)
+
+// pointer is the row of a host's device: where its record is, and what was
+// observed last.
+type pointer struct {
+	target string // id of the target's row
+	digest [16]byte
+	seen   int64 // microseconds: SeenAt as far as it was written
+}
+
+// unlinked answers the id of the target's row of a device without an Azure id.
+// No GUID begins like it.
+func unlinked(host string) string { return "h/" + host }
+
+// home answers the target's row that an observation belongs to: that of its
+// Azure id, else where the record is.
+func home(o *Observation, p *pointer) string {
+	switch {
+	case o.AzureDeviceID != "":
+		return o.AzureDeviceID
+	case p.target != "":
+		return p.target
+	}
+	return unlinked(o.DeviceID)
+}
+
+// effect says what an observation did.
+type effect uint8
+
+const (
+	effectStale effect = iota
+	effectNone
+	effectChanged
+)
+
+// apply takes an observation. from is the target that holds the device's
+// record, nil where there is none yet, and to the one it belongs to; they are
+// the same unless the device has another Azure id than before.
+func apply(o *Observation, from, to *target) effect {
+	var r *record
+	if from != nil {
+		r = from.find(o.DeviceID)
+	}
+	if r == nil {
+		from = nil
+	}
+	rank := orderEnrolment
+	if r != nil {
+		rank = r.compare(o)
+	}
+	if rank == orderStale {
+		return effectStale
+	}
+	moved := from != nil && from != to
+	next := record{Host: o.DeviceID}
+	if r != nil {
+		next = *r
+	}
+	if moved && rank != orderEnrolment && next.State == compliance.StateRemoved {
+		// A removed enrolment stays where it was removed.
+		moved, to = false, from
+	}
+	enrolled := rank == orderEnrolment && r != nil
+	if enrolled {
+		next.enrol(o)
+	}
+	before := next
+	if r != nil {
+		before = *r
+	}
+	changed := next.take(o, rank)
+	changed = changed || r == nil || enrolled || moved
+
+	if moved {
+		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "")
+		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
+			next.Waits = true // the new id has to be vouched for
+		}
+	}
+	if !moved && from != nil && from.AzureID != "" {
+		from.anotherUser(&before, &next)
+	}
+	next.Released = next.Released && !enrolled && !moved
+	to.put(next)
+	to.settleClaims(&next, &before)
+	if changed {
+		to.observed()
+	}
+	to.Resync = false
+	if changed {
+		return effectChanged
+	}
+	return effectNone
+}
+
+// put writes a record.
+func (t *target) put(r record) {
+	if old := t.find(r.Host); old != nil {
+		*old = r
+		return
+	}
+	t.Records = append(t.Records, r)
+}
+
+// leave takes a record out, because its device has another Azure id now. If
+// nobody else claims this one, Azure is told that it is closed.
+func (t *target) leave(r *record, linked bool) {
+	t.drop(r.Host)
+	if !linked || t.claimants() > 0 || r.Released {
+		return
+	}
+	if t.Accepted == nil && t.Failure == nil && t.Floor.IsZero() {
+		return // Azure was never told anything on this id
+	}
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved {
+		return
+	}
+	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
+	t.Failure = nil
+}
+
+// anotherUser remembers the pair with the earlier user object of a phone or a
+// Mac. A renamed sign-in name is no other user.
+func (t *target) anotherUser(before, after *record) {
+	if after.Platform == azure.PlatformWindows || before.UserID == "" || before.UserID == after.UserID || t.Accepted == nil {
+		return
+	}
+	t.Closing = append(t.Closing, closing{Platform: after.Platform, UserID: before.UserID})
+}
+
+// settleClaims ends the claim of a record that was removed while another owns
+// the id: nothing is sent for it.
+func (t *target) settleClaims(r, before *record) {
+	if r.State != compliance.StateRemoved || before.State == compliance.StateRemoved && before.Host != "" {
+		return
+	}
+	if !t.newest(r) {
+		t.find(r.Host).Released = true
+	}
+}
+
+// observed lets what waited for a change go on: a refusal that concerned an
+// earlier standing, and what the guard held of one.
+func (t *target) observed() {
+	if t.Failure != nil && t.Failure.Retry.IsZero() {
+		t.Failure = nil
+	}
+	t.Close = nil
+}

@@ -1,0 +1,63 @@
+package reporting
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// The kinds of rows, in the order in which a transaction locks them.
+const (
+	kindTenant Kind = iota + 1 // a registered tenant; ID is empty
+	kindDevice                 // a host's device: a pointer; ID is the host's id
+	kindTarget                 // a target; ID is the Azure id, or that of a device without one
+	kindBudget                 // a budget of a tenant and channel; ID is the channel
+)
+
+// pointerVersion begins a pointer's data, so that a later form can be told.
+const pointerVersion = 1
+
+// encode writes a pointer as its row keeps it: most observations change
+// nothing, and finding that out must not cost the decoding of a document.
+func (p *pointer) encode() []byte {
+	b := make([]byte, 0, 1+len(p.digest)+8+len(p.target))
+	b = append(b, pointerVersion)
+	b = append(b, p.digest[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.seen))
+	return append(b, p.target...)
+}
+
+func decodePointer(row Row) (pointer, error) {
+	var p pointer
+	if row.Version == 0 {
+		return p, nil
+	}
+	const head = 1 + len(p.digest) + 8
+	if len(row.Data) < head || row.Data[0] != pointerVersion {
+		return p, fmt.Errorf("reporting: the row of device %q in tenant %s is not one that this version wrote", row.ID, row.Tenant)
+	}
+	copy(p.digest[:], row.Data[1:])
+	p.seen = int64(binary.BigEndian.Uint64(row.Data[1+len(p.digest):]))
+	p.target = string(row.Data[head:])
+	return p, nil
+}
+
+func decodeJSON(row Row, into any) error {
+	if row.Version == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(row.Data, into); err != nil {
+		return fmt.Errorf("reporting: row %q of kind %d in tenant %s: %w", row.ID, row.Kind, row.Tenant, err)
+	}
+	return nil
+}
+
+// encodeJSON writes a document of this package. They hold nothing that JSON
+// does not know.
+func encodeJSON(document any) []byte {
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(fmt.Sprintf("reporting: %T does not encode: %v", document, err))
+	}
+	return text
+}

@@ -1,0 +1,199 @@
+package reporting
+
+import (
+	"time"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
+)
+
+// The urgencies, as rows carry them: the lower goes first.
+const (
+	urgencyRestrict  uint8 = iota // removed, non-compliant, closed ids
+	urgencyCompliant              // compliant again: a user is waiting
+	urgencyInventory
+	urgencyRefresh
+	urgencyDelete // second step of a removal
+)
+
+// decision is what is to be done for a target, and why nothing is.
+type decision struct {
+	// act is what to do at due. actNothing: nothing until something changes.
+	act     act
+	due     time.Time
+	urgency uint8
+	trigger azure.Trigger
+
+	// state is the standing that Azure should hold; unspecified: none.
+	state    compliance.State
+	conflict bool
+
+	// blank is why the report time is blank, where something keeps the
+	// standing from being sent; BlankUnspecified: nothing does.
+	blank status.BlankReason
+}
+
+// act says what to do for a target.
+type act uint8
+
+const (
+	actNothing act = iota
+	actReport      // send the standing
+	actClose       // tell Azure that this id, or an earlier user's pair, is closed
+	actCheck       // ask how a message stands
+	actDelete      // delete the directory object
+)
+
+// rules are the settings that a decision depends on.
+type rules struct {
+	refresh     time.Duration // how old an accepted standing may become
+	spread      time.Duration // up to how much earlier it is refreshed
+	flap        time.Duration // between two reports of compliant
+	deleteAfter time.Duration // of a removal; negative: never
+	reportOnly  bool
+	carried     func(azure.Platform, azure.Inventory) azure.Inventory
+}
+
+// decide answers what is to be done for t. It is the table of what is sent:
+// everything that keeps a standing from being sent is here, but for the tenant
+// and Microsoft's limits, which concern many targets at once.
+func (t *target) decide(now time.Time, k *rules) decision {
+	d := t.standing(k)
+	switch {
+	case t.AzureID == "":
+		return d
+	case t.Message != nil && (d.act == actNothing || d.trigger == azure.TriggerRefresh):
+		// What became of it is asked before it is refreshed; a newer standing
+		// takes its place.
+		d.act, d.due, d.urgency = actCheck, t.Message.PollAt, urgencyRestrict
+		return d
+	case d.act == actReport || d.act == actClose:
+		if t.Failure != nil {
+			if t.Failure.Retry.IsZero() && !t.Sync {
+				// Refused: only a change, a sync or the weekly report tries again.
+				d.due = t.Failure.At.Add(k.refresh - t.early(k))
+			} else if t.Failure.Retry.After(d.due) && !t.Sync {
+				d.due = t.Failure.Retry
+			}
+		}
+		if d.due.IsZero() {
+			d.due = now
+		}
+		return d
+	}
+	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() {
+		d.act, d.due, d.urgency = actDelete, t.DeleteAt, urgencyDelete
+		if t.Failure != nil && t.Failure.Retry.After(d.due) {
+			d.due = t.Failure.Retry
+		}
+	}
+	return d
+}
+
+// standing answers what Azure should hold, and whether it has to be told.
+func (t *target) standing(k *rules) decision {
+	if len(t.Closing) > 0 && t.AzureID != "" {
+		return decision{act: actClose, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant}
+	}
+	if t.Close != nil && t.AzureID != "" {
+		return decision{act: actClose, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateRemoved}
+	}
+	r, conflict := t.owner()
+	if r == nil {
+		return decision{}
+	}
+	d := decision{state: r.State, conflict: conflict, trigger: azure.TriggerChange}
+	switch {
+	case r.State == compliance.StateUnspecified:
+		d.blank = status.BlankNotEvaluated
+		return d
+	case t.AzureID == "" && r.State == compliance.StateRemoved:
+		d.blank = status.BlankNothingToRemove
+		return d
+	case t.AzureID == "":
+		d.blank = r.Code.MissingID()
+		return d
+	}
+
+	held := compliance.StateUnspecified // what Azure holds
+	if t.Accepted != nil {
+		held = t.Accepted.State
+	}
+	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync) {
+		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
+			d.blank = status.BlankWaitsForSignIn
+			if r.code(t.AzureID) == "" {
+				d.blank = status.BlankNoResult
+			}
+			if t.Resync {
+				d.blank = status.BlankNotEvaluated
+			}
+		}
+		return d // what Azure holds stays, and is not refreshed
+	}
+	if t.Held && r.State != t.Approved {
+		d.blank = status.BlankHeld
+		return d
+	}
+	if k.reportOnly {
+		d.blank = status.BlankReportOnly
+		return d
+	}
+
+	d.act = actReport
+	switch {
+	case t.Again:
+		d.urgency, d.due = urgencyRestrict, t.Linger
+	case held != r.State || held == compliance.StateRemoved && t.Accepted.Enrolment != r.enrolment():
+		d.urgency = urgencyRestrict
+		if r.State == compliance.StateCompliant {
+			d.urgency = urgencyCompliant
+			if !t.CompliantAt.IsZero() {
+				d.due = t.CompliantAt.Add(k.flap)
+			}
+		}
+	case held == compliance.StateRemoved:
+		d.act = actNothing
+	case t.Sync:
+		d.trigger, d.urgency = azure.TriggerSync, urgencyCompliant
+	case t.otherUser(r), k.carried(r.Platform, r.Inventory) != t.Accepted.Inventory:
+		d.trigger, d.urgency = azure.TriggerInventory, urgencyInventory
+	default:
+		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh
+		d.due = t.Accepted.At.Add(k.refresh - t.early(k))
+	}
+	return d
+}
+
+// waits reports whether a new claim of compliance has to wait for the user.
+func (t *target) waits(r *record) bool {
+	code := r.code(t.AzureID)
+	if r.Waits && code != status.CodeSuccess {
+		return true
+	}
+	return r.Waits || code.HoldsCompliant()
+}
+
+// otherUser reports whether Microsoft was told of another user than r's, where
+// the channel carries one.
+func (t *target) otherUser(r *record) bool {
+	return r.Platform != azure.PlatformWindows && (t.Accepted.UserID != r.UserID || t.Accepted.UPN != r.UPN)
+}
+
+// early is how much before its time a target is refreshed: a part of the
+// spread that belongs to its id, so that a fleet enrolled in one hour does not
+// come back in one hour.
+func (t *target) early(k *rules) time.Duration {
+	if k.spread <= 0 {
+		return 0
+	}
+	h := uint64(14695981039346656037)
+	for i := range len(t.AzureID) {
+		h = (h ^ uint64(t.AzureID[i])) * 1099511628211
+	}
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	return time.Duration(h % uint64(k.spread))
+}

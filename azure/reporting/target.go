@@ -1,0 +1,170 @@
+package reporting
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/compliance"
+)
+
+// target is what reports go to: one Azure id of one tenant, with the records
+// that claim it and what Microsoft was told. A device whose Azure id is not
+// known yet has a target of its own, to which nothing is sent. A target
+// outlives its records: order and the floor of LastUpdateTime are Azure's.
+type target struct {
+	AzureID string   `json:"azureId,omitempty"`
+	Records []record `json:"records,omitempty"`
+
+	// Closing are users on whose pair with this device Azure may still hold
+	// something: each is told to be unmanaged and non-compliant, once.
+	Closing []closing `json:"closing,omitempty"`
+
+	// Accepted is the newest standing that Microsoft accepted, Before the one
+	// before it while the verdict on the newest is not known.
+	Accepted *accepted `json:"accepted,omitempty"`
+	Before   *accepted `json:"before,omitempty"`
+
+	// Message is a report in progress: Microsoft took it and has not said what
+	// became of it.
+	Message *message `json:"message,omitempty"`
+
+	// Failure is why the newest attempt did not succeed; nil after a success.
+	Failure *failure `json:"failure,omitempty"`
+
+	// Floor is the LastUpdateTime of the newest attempt.
+	Floor time.Time `json:"floor,omitzero"`
+
+	// Again: once more, since an attempt may have reached Azure after a newer
+	// one. From Linger on.
+	Again  bool      `json:"again,omitempty"`
+	Linger time.Time `json:"linger,omitzero"`
+
+	// Sync: an administrator asked for a report now.
+	Sync bool `json:"sync,omitempty"`
+
+	// Resync: after a restored backup nothing counts as accepted, and
+	// compliant waits until the host has observed the device again.
+	Resync bool `json:"resync,omitempty"`
+
+	// Held: the guard keeps the standing until it is approved; Approved is the
+	// standing that was.
+	Held     bool             `json:"held,omitempty"`
+	Approved compliance.State `json:"approved,omitempty"`
+
+	// DeleteAt is when the directory object is deleted, Deletions how often
+	// that was tried.
+	DeleteAt  time.Time `json:"deleteAt,omitzero"`
+	Deletions int       `json:"deletions,omitempty"`
+
+	// CompliantAt is when compliant was accepted last, for devices that flap.
+	CompliantAt time.Time `json:"compliantAt,omitzero"`
+
+	// Gone: the records' last standing on another id was reported from here;
+	// Azure is told once that this id is closed.
+	Close *closing `json:"close,omitempty"`
+}
+
+// accepted is a standing that Microsoft accepted.
+type accepted struct {
+	State     compliance.State  `json:"state"`
+	At        time.Time         `json:"at"`
+	UserID    string            `json:"userId,omitempty"`
+	UPN       string            `json:"upn,omitempty"`
+	Platform  azure.Platform    `json:"platform"`
+	Enrolment string            `json:"enrolment,omitempty"`
+	Inventory azure.Inventory   `json:"inventory,omitzero"` // as carried
+	Removal   azure.RemovalForm `json:"removal,omitempty"`
+}
+
+// closing is a pair of device and user that Azure is to hold as unmanaged and
+// non-compliant.
+type closing struct {
+	Platform azure.Platform `json:"platform"`
+	UserID   string         `json:"userId,omitempty"`
+	UPN      string         `json:"upn,omitempty"`
+}
+
+// message is a report in progress.
+type message struct {
+	Receipt azure.Receipt `json:"receipt"`
+	Since   time.Time     `json:"since"`
+	PollAt  time.Time     `json:"pollAt"`
+	Polls   int           `json:"polls,omitempty"`
+}
+
+// failure is why the newest attempt did not succeed.
+type failure struct {
+	Err   azure.Error `json:"error"`
+	At    time.Time   `json:"at"`
+	Tries int         `json:"tries"` // failures in a row
+	Retry time.Time   `json:"retry,omitzero"`
+	Since time.Time   `json:"since"`
+	Op    string      `json:"op,omitempty"`
+}
+
+// find answers the record of a host's device, nil where it has none here.
+func (t *target) find(host string) *record {
+	for i := range t.Records {
+		if t.Records[i].Host == host {
+			return &t.Records[i]
+		}
+	}
+	return nil
+}
+
+func (t *target) drop(host string) {
+	t.Records = slices.DeleteFunc(t.Records, func(r record) bool { return r.Host == host })
+}
+
+// owner answers the record whose standing counts, nil where there is none, and
+// whether others claim the id as well without anything that tells which is
+// right. Then the stricter standing counts.
+func (t *target) owner() (r *record, conflict bool) {
+	for i := range t.Records {
+		other := &t.Records[i]
+		if other.Released {
+			continue
+		}
+		if r == nil {
+			r = other
+			continue
+		}
+		switch newer := other.EnrolledAt.Compare(r.EnrolledAt); {
+		case newer > 0:
+			r, conflict = other, false
+		case newer == 0 && other.live() && r.live():
+			conflict = true
+			if stricter(other.State, r.State) > 0 {
+				r = other
+			}
+		case newer == 0 && other.live():
+			r = other // what was removed no longer claims
+		}
+	}
+	return r, conflict
+}
+
+// claimants answers how many records claim the id.
+func (t *target) claimants() int {
+	n := 0
+	for i := range t.Records {
+		if t.Records[i].live() {
+			n++
+		}
+	}
+	return n
+}
+
+// newest reports whether r was enrolled after every other record that claims
+// the id: its removal is the device's. Where nothing tells, a removal only
+// releases its claim.
+func (t *target) newest(r *record) bool {
+	for i := range t.Records {
+		other := &t.Records[i]
+		if other.Host != r.Host && other.live() && !r.EnrolledAt.After(other.EnrolledAt) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,147 @@
+package reporting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/internal/enum"
+	"github.com/mdmkit/devicestatus/internal/guid"
+)
+
+// Mode says what an Engine does for a tenant.
+type Mode uint8
+
+// The modes. ModeUnspecified is the zero value and not a mode.
+const (
+	ModeUnspecified Mode = iota
+	ModeOn
+	ModeOff        // nothing is sent; observations are kept
+	ModePaused     // as off, for a while: reports show as in progress
+	ModeReportOnly // nothing is sent; what would be is shown
+)
+
+var modes = enum.Names{
+	Type:  "Mode",
+	Texts: []string{"", "on", "off", "paused", "report-only"},
+}
+
+// String answers on, off, paused or report-only; "unspecified" for the zero
+// value; and Mode(9) for a number without a name.
+func (m Mode) String() string { return modes.String(uint8(m)) }
+
+// AppendText implements [encoding.TextAppender]. The zero value appends
+// nothing; a number without a name is an error.
+func (m Mode) AppendText(b []byte) ([]byte, error) { return modes.AppendText(b, uint8(m)) }
+
+// MarshalText implements [encoding.TextMarshaler], as AppendText does.
+func (m Mode) MarshalText() ([]byte, error) { return m.AppendText(nil) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. It takes any letter
+// case; empty text is the zero value; unknown text is an error that quotes it.
+func (m *Mode) UnmarshalText(text []byte) error {
+	v, err := modes.Parse(text)
+	*m = Mode(v)
+	return err
+}
+
+// tenantDocument is a registered tenant.
+type tenantDocument struct {
+	Account string    `json:"account"`
+	Mode    Mode      `json:"mode"`
+	Since   time.Time `json:"since"`
+	Parked  *parking  `json:"parked,omitempty"`
+
+	LastSuccess time.Time `json:"lastSuccess,omitzero"`
+}
+
+// parking is why a tenant waits: a fault that concerns all of its devices. One
+// device at a time tries, each time another.
+type parking struct {
+	Err   azure.Error `json:"error"`
+	Since time.Time   `json:"since"`
+	Probe time.Time   `json:"probe"` // when the next may try
+	Tries int         `json:"tries"`
+}
+
+// ErrForeignTenant: the tenant is registered for another account.
+var ErrForeignTenant = errors.New("the tenant is registered for another account")
+
+// ErrUnknownTenant: the tenant is not registered.
+var ErrUnknownTenant = errors.New("the tenant is not registered")
+
+// RegisterTenant makes a tenant the account's, in mode on. A tenant that is
+// the account's already is left as it is; one of another account is refused
+// with [ErrForeignTenant].
+func (e *Engine) RegisterTenant(ctx context.Context, account, tenantID string) error {
+	return e.updateTenant(ctx, account, tenantID, func(now time.Time, t *tenantDocument, known bool) error {
+		if !known {
+			*t = tenantDocument{Account: account, Mode: ModeOn, Since: now}
+		}
+		return nil
+	})
+}
+
+// SetMode sets what is done for a tenant. It is durable when it returns;
+// calls to Microsoft that are under way then are not called back.
+func (e *Engine) SetMode(ctx context.Context, account, tenantID string, m Mode) error {
+	if text, err := m.MarshalText(); err != nil || len(text) == 0 {
+		return fmt.Errorf("reporting: mode %v is not a mode", m)
+	}
+	err := e.updateTenant(ctx, account, tenantID, func(now time.Time, t *tenantDocument, known bool) error {
+		if !known {
+			return ErrUnknownTenant
+		}
+		if t.Mode != m {
+			t.Mode, t.Since = m, now
+		}
+		return nil
+	})
+	e.wake()
+	return err
+}
+
+func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, change func(now time.Time, t *tenantDocument, known bool) error) error {
+	switch {
+	case account == "" || len(account) > mostAccount || containsControl(account):
+		return fmt.Errorf("reporting: account %.60q is empty, too long or holds control characters", account)
+	case !guid.Valid(tenantID):
+		return fmt.Errorf("reporting: tenant %.40q is not a GUID", tenantID)
+	}
+	key := Key{Kind: kindTenant, Tenant: guid.Canonical(tenantID)}
+	err := e.store.Update(ctx, func(tx Tx) error {
+		rows, err := tx.Get(key)
+		if err != nil {
+			return err
+		}
+		var t tenantDocument
+		if err := decodeJSON(rows[0], &t); err != nil {
+			return err
+		}
+		known := rows[0].Version != 0
+		if known && t.Account != account {
+			return ErrForeignTenant
+		}
+		if err := change(tx.Now(), &t, known); err != nil {
+			return err
+		}
+		rows[0].Data = encodeJSON(&t)
+		return tx.Put(rows[0])
+	})
+	if err != nil {
+		return fmt.Errorf("reporting: tenant %s: %w", key.Tenant, err)
+	}
+	return nil
+}
+
+// tenant reads a tenant without locking it. known is false where it is not
+// registered.
+func (e *Engine) tenant(ctx context.Context, tenantID string) (t tenantDocument, known bool, err error) {
+	rows, err := e.store.Scan(ctx, kindTenant, tenantID, Key{}, 1)
+	if err != nil || len(rows) == 0 {
+		return t, false, err
+	}
+	return t, true, decodeJSON(rows[0], &t)
+}
