@@ -16,6 +16,7 @@ import (
 	"github.com/mdmkit/devicestatus/azure/graph"
 	"github.com/mdmkit/devicestatus/azure/intune"
 	"github.com/mdmkit/devicestatus/azure/msal"
+	"github.com/mdmkit/devicestatus/examples/internal/channels"
 	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
@@ -55,19 +56,12 @@ func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, know
 
 	calls := where
 	calls.PerRetryPolicies = []policy.Policy{&c.calls}
-	windows, err := graph.New(credential, &graph.Options{ClientOptions: calls})
+	reports, err := channels.Connect(credential, calls, trusted...)
 	if err != nil {
 		return nil, err
 	}
-	routes := []azure.Route{{Reporter: windows, Platforms: []azure.Platform{azure.PlatformWindows}}}
-	// Not every cloud has the partner services: in China there is Windows alone.
-	if others, err := intune.New(credential, &intune.Options{ClientOptions: calls, TrustedHosts: trusted}); err == nil {
-		routes = append(routes, azure.Route{Reporter: others, Platforms: []azure.Platform{
-			azure.PlatformIOS, azure.PlatformIPadOS, azure.PlatformAndroid, azure.PlatformMacOS,
-		}})
-	}
-	c.reporter, err = azure.NewRouter(routes...)
-	return c, err
+	c.reporter = reports.Router
+	return c, nil
 }
 
 // connectMicrosoft reaches the real Microsoft, through transport unless it is

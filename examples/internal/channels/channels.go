@@ -24,10 +24,10 @@ type Channels struct {
 	Intune *intune.Reporter // nil where the cloud has no partner services
 }
 
-// connect makes the channels, which share one credential. Of the partner
+// Connect makes the channels, which share one credential. Of the partner
 // services' addresses that are not Microsoft's own, trusted ones are given a
 // token.
-func connect(cred azcore.TokenCredential, where azcore.ClientOptions, trusted ...string) (*Channels, error) {
+func Connect(cred azcore.TokenCredential, where azcore.ClientOptions, trusted ...string) (*Channels, error) {
 	pcs, err := graph.New(cred, &graph.Options{ClientOptions: where})
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func Microsoft(c environ.Config, transport policy.Transporter) (*Channels, error
 	if err != nil {
 		return nil, err
 	}
-	return connect(cred, where)
+	return Connect(cred, where)
 }
 
 // Loopback are channels to a simulator that listens on this machine.
@@ -84,7 +84,7 @@ func Simulate(sim *azuresim.Simulator, clientID, secret string) (*Loopback, erro
 	where := azcore.ClientOptions{Cloud: l.Cloud, Transport: l.Client}
 	cred, err := msal.NewClientSecretCredential(clientID, secret, &msal.Options{ClientOptions: where, DisableInstanceDiscovery: true})
 	if err == nil {
-		l.Channels, err = connect(cred, where, strings.TrimPrefix(address, "https://"))
+		l.Channels, err = Connect(cred, where, strings.TrimPrefix(address, "https://"))
 	}
 	if err != nil {
 		l.Close()
