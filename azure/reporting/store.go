@@ -18,7 +18,9 @@ import (
 //     exists or not, one sees the other's result.
 //  2. fn may run more than once, after a conflict or a deadlock that the store
 //     resolves; only the last run counts. It must not wait for anything but its
-//     Tx. Update returns fn's own error as it is.
+//     Tx. Update returns fn's own error as it is, and lets its panic through;
+//     after a method of Tx has failed it fails too, whatever fn returns. Nothing
+//     is written then.
 //  3. Times have microseconds and are in UTC. Every time that the store decides
 //     by is its own clock's, Tx.Now; a database server's, where there is one.
 //  4. Claim gives a row to one caller for the length of a lease. It is not a
@@ -41,18 +43,21 @@ type Store interface {
 	// Cost: in the number of queues, not of rows.
 	Queues(ctx context.Context, after string, limit int) ([]string, error)
 
-	// NextDue answers the earliest time after now at which a row becomes due
-	// or its lease ends, and the zero time where there is none.
+	// NextDue answers the earliest time after now at which a row can be
+	// claimed that cannot be now (the later of its Due and its LeaseUntil), and
+	// the zero time where there is none.
 	NextDue(ctx context.Context) (time.Time, error)
 
 	// Scan answers rows of one kind by key, from the first after the given
 	// one, at most limit. It takes no locks. tenant "" is every tenant; after
-	// is then compared by tenant and id.
+	// is then compared by tenant and id, else by id alone. The zero Key stands
+	// before every row.
 	Scan(ctx context.Context, kind Kind, tenant string, after Key, limit int) ([]Row, error)
 
-	// Tally counts the rows of one kind by tenant, label and urgency. tenant ""
-	// is every tenant.
-	Tally(ctx context.Context, kind Kind, tenant string) ([]Tally, error)
+	// Tally counts the rows of one kind by tenant, label and urgency, and how
+	// many of each have a Since before the given time. tenant "" is every
+	// tenant.
+	Tally(ctx context.Context, kind Kind, tenant string, before time.Time) ([]Tally, error)
 }
 
 // Waker is implemented by stores that can tell when another process made a row
@@ -107,15 +112,15 @@ type Row struct {
 
 	// Work. A row with a Queue is due at Due and is then claimed, unless it is
 	// under a lease. A row without one is never claimed.
-	Queue      string
-	Urgency    uint8 // lower is claimed first
+	Queue      string // at most 400 bytes of UTF-8 without NUL
+	Urgency    uint8  // lower is claimed first
 	Due        time.Time
 	LeaseUntil time.Time // set by Claim; zero: none
 	ClaimedAt  time.Time // the store's time of the newest Claim; zero: none, or put so
 	Claims     int       // counts Claims; put to zero by whoever settles one
 
 	// For Tally.
-	Label string    // at most 100 bytes
+	Label string    // at most 100 bytes of UTF-8 without NUL
 	Since time.Time // zero: none
 }
 
@@ -141,6 +146,7 @@ type Tally struct {
 	Label   string
 	Urgency uint8
 	Count   int
+	Old     int       // of those, rows whose Since is not zero and before the time that was asked for
 	Since   time.Time // the earliest Since that is not zero; zero where all are
 	Due     time.Time // the earliest Due of those with a Queue; zero where none has one
 }

@@ -147,7 +147,7 @@ func (s *Store) Scan(ctx context.Context, kind reporting.Kind, tenant string, af
 }
 
 // Tally implements [reporting.Store]. It answers by tenant, label and urgency.
-func (s *Store) Tally(ctx context.Context, kind reporting.Kind, tenant string) ([]reporting.Tally, error) {
+func (s *Store) Tally(ctx context.Context, kind reporting.Kind, tenant string, before time.Time) ([]reporting.Tally, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -159,6 +159,7 @@ func (s *Store) Tally(ctx context.Context, kind reporting.Kind, tenant string) (
 		}
 		t := reporting.Tally{Tenant: c.tenant, Label: c.label, Urgency: c.urgency, Count: c.count}
 		if len(c.sinces.chunks) > 0 {
+			t.Old = c.sinces.below(&entry{Row: reporting.Row{Since: exact(before)}})
 			t.Since = c.sinces.chunks[0][0].Since
 		}
 		if len(c.dues.chunks) > 0 {

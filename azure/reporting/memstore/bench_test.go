@@ -103,7 +103,7 @@ func BenchmarkAsk(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("Tally/%d", size), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := s.Tally(b.Context(), 2, ""); err != nil {
+				if _, err := s.Tally(b.Context(), 2, "", time.Now()); err != nil {
 					b.Fatal(err)
 				}
 			}

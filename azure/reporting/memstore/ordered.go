@@ -80,6 +80,15 @@ func (o *ordered[T]) from(v T) iter.Seq[T] {
 	}
 }
 
+// below counts the values that are less than v.
+func (o *ordered[T]) below(v T) int {
+	at, in, _ := o.place(v)
+	for _, c := range o.chunks[:at] {
+		in += len(c)
+	}
+	return in
+}
+
 // first answers the first value that is not less than v.
 func (o *ordered[T]) first(v T) (first T, ok bool) {
 	at, in, _ := o.place(v)

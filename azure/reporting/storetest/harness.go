@@ -28,4 +28,16 @@ type Harness struct {
 	// other handles, by d; back where d is negative. The clock stands still
 	// otherwise. Where Advance is nil, the store's clock runs by itself.
 	Advance func(t *testing.T, d time.Duration)
+
+	beyond time.Duration // overrides the constant, for stores that hang
+}
+
+// beyond is when a call that has not returned is given up as never returning.
+const beyond = 30 * time.Second
+
+func (h Harness) limit() time.Duration {
+	if h.beyond > 0 {
+		return h.beyond
+	}
+	return beyond
 }

@@ -175,7 +175,7 @@ var claimRules = []rule{
 	},
 	{
 		"Claim/NotTwiceAmongHandles",
-		"the same among engines of several processes",
+		"no row is under two leases, also where several processes claim: each would send for the device",
 		func(x *trial) { x.claimants(x.store, x.second()) },
 	},
 	{

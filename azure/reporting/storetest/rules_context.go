@@ -9,7 +9,7 @@ import (
 )
 
 // patience is the deadline of a call that cannot come to its end before.
-const patience = 50 * time.Millisecond
+const patience = 20 * time.Millisecond
 
 // calls are all methods, on row a of queue q.
 func calls(s reporting.Store, ctx context.Context) map[string]func() error {
@@ -21,7 +21,7 @@ func calls(s reporting.Store, ctx context.Context) map[string]func() error {
 		"Queues":  func() error { _, err := s.Queues(ctx, "", 10); return err },
 		"NextDue": func() error { _, err := s.NextDue(ctx); return err },
 		"Scan":    func() error { _, err := s.Scan(ctx, 2, "", reporting.Key{}, 10); return err },
-		"Tally":   func() error { _, err := s.Tally(ctx, 2, ""); return err },
+		"Tally":   func() error { _, err := s.Tally(ctx, 2, "", time.Time{}); return err },
 	}
 }
 
@@ -105,11 +105,12 @@ var contextRules = []rule{
 					if _, err := tx.Get(device("a"), device("b")); err != nil {
 						return err
 					}
-					ctx, cancel := context.WithTimeout(x.ctx(), patience)
-					defer cancel()
-					for name, call := range calls(x.store, ctx) {
+					for _, name := range []string{"Update", "Claim", "Queues", "NextDue", "Scan", "Tally"} {
+						ctx, cancel := context.WithTimeout(x.ctx(), patience)
+						defer cancel()
+						call := calls(x.store, ctx)[name]
 						done := make(chan error, 1)
-						go func() { done <- call() }()
+						go func() { done <- guarded(call) }()
 						select {
 						case err := <-done:
 							if err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -117,7 +118,7 @@ var contextRules = []rule{
 							} else if err == nil && name == "Update" {
 								x.wrong("Update of a row that another transaction has locked did not wait")
 							}
-						case <-time.After(beyond / 5):
+						case <-time.After(x.limit() / 5):
 							x.wrong("%s waits for another's transaction although its context has ended", name)
 							return nil
 						}

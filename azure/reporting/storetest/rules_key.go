@@ -26,7 +26,7 @@ var keyRules = []rule{
 					reporting.Row{Key: reporting.Key{Kind: 255, Tenant: text, ID: text}, Data: []byte{3, byte(i)}})
 			}
 			rows = append(rows, reporting.Row{Key: reporting.Key{Kind: 1, Tenant: "ti", ID: ""}, Data: []byte{4}},
-				reporting.Row{Key: reporting.Key{Kind: 2, Tenant: "t", ID: "i"}, Data: []byte{5}})
+				reporting.Row{Key: reporting.Key{Kind: 1, Tenant: "t", ID: "i"}, Data: []byte{5}}, reporting.Row{Key: reporting.Key{Kind: 2, Tenant: "t", ID: "i"}, Data: []byte{6}})
 			x.put(rows...)
 			x.stands("keys alike", rows...)
 		},

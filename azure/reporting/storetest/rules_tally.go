@@ -13,7 +13,7 @@ import (
 // tallied holds Tally against lines of tenant, label, urgency, count, and the
 // minutes before now of Since and Due, "-" where zero.
 func (x *trial) tallied(what string, now time.Time, tenant string, want ...string) {
-	tallies, err := x.store.Tally(x.ctx(), 2, tenant)
+	tallies, err := x.store.Tally(x.ctx(), 2, tenant, time.Time{})
 	if err != nil {
 		x.stop("Tally: %v", err)
 	}
@@ -41,6 +41,43 @@ func labelled(tenant, id, label string, urgency uint8, since time.Time, queue st
 }
 
 var tallyRules = []rule{
+	{
+		"Tally/Old",
+		"Tally counts the rows whose Since is before the given time, not those at it and not those without one: the number of devices that are overdue is no more than that",
+		func(x *trial) {
+			now := x.now()
+			at := func(ago time.Duration) time.Time { return now.Add(-ago) }
+			x.put(
+				labelled("a", "1", "sent", 1, at(time.Minute), "q", now), labelled("a", "2", "sent", 1, at(time.Minute+time.Microsecond), "", now),
+				labelled("a", "3", "sent", 1, time.Time{}, "q", now), labelled("a", "4", "held", 1, at(time.Hour), "", now),
+				labelled("b", "1", "sent", 1, at(2*time.Hour), "", now),
+			)
+			for _, tc := range []struct {
+				tenant string
+				before time.Time
+				want   string
+			}{
+				{"", time.Time{}, "a/held:0 a/sent:0 b/sent:0"},
+				{"", at(time.Minute), "a/held:1 a/sent:1 b/sent:1"},
+				{"a", at(time.Minute), "a/held:1 a/sent:1"},
+				{"", now, "a/held:1 a/sent:2 b/sent:1"},
+				{"", at(time.Hour), "a/held:0 a/sent:0 b/sent:1"},
+			} {
+				tallies, err := x.store.Tally(x.ctx(), 2, tc.tenant, tc.before)
+				if err != nil {
+					x.stop("Tally: %v", err)
+				}
+				var got []string
+				for _, t := range tallies {
+					got = append(got, fmt.Sprintf("%s/%s:%d", t.Tenant, t.Label, t.Old))
+				}
+				slices.Sort(got)
+				if strings.Join(got, " ") != tc.want {
+					x.wrong("before %s: Tally answers %q, want %q", when(tc.before), got, tc.want)
+				}
+			}
+		},
+	},
 	{
 		"Tally/Counts",
 		"Tally counts the rows of a kind by tenant, label and urgency, with the earliest Since and the earliest Due of those with a Queue: what a metrics page shows and an alert rests on",

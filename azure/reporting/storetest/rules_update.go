@@ -143,7 +143,7 @@ var updateRules = []rule{
 	},
 	{
 		"Update/IsolatedAmongHandles",
-		"the same among engines of several processes",
+		"of two Updates of different processes that get the same key, one sees the other's result: several engines share a store",
 		func(x *trial) { x.race(x.store, x.second()) },
 	},
 	{

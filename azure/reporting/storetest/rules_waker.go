@@ -34,9 +34,9 @@ func (x *trial) quiet(w reporting.Waker) {
 func (x *trial) woken(w reporting.Waker, by reporting.Store) {
 	x.quiet(w)
 	done := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(x.ctx(), beyond)
+	ctx, cancel := context.WithTimeout(x.ctx(), x.limit())
 	defer cancel()
-	go func() { done <- w.Wait(ctx) }()
+	go func() { done <- guarded(func() error { return w.Wait(ctx) }) }()
 	// The Put comes before or after the Wait has begun to wait: both must do.
 	err := by.Update(x.ctx(), func(tx reporting.Tx) error { return put(tx, work("a", "q", 0, time.Time{})) })
 	if err != nil {
@@ -53,11 +53,11 @@ var wakerRules = []rule{
 		"Wait returns when a row may have become due, also where that happened between two calls",
 		func(x *trial) {
 			w := waker(x, x.store)
-			for range 5 {
+			for range 3 {
 				x.woken(w, x.store)
 			}
 			x.put(work("b", "q", 0, time.Time{}))
-			ctx, cancel := context.WithTimeout(x.ctx(), beyond)
+			ctx, cancel := context.WithTimeout(x.ctx(), x.limit())
 			defer cancel()
 			if err := w.Wait(ctx); err != nil {
 				x.wrong("a row became due before the call, and Wait returns %v", err)
@@ -66,10 +66,10 @@ var wakerRules = []rule{
 	},
 	{
 		"Waker/WakesAmongHandles",
-		"the same where another process has put the row",
+		"Wait returns where another process has put the row: that is what it is for",
 		func(x *trial) {
 			w, other := waker(x, x.store), x.second()
-			for range 5 {
+			for range 3 {
 				x.woken(w, other)
 			}
 		},

@@ -12,9 +12,6 @@ import (
 	"github.com/mdmkit/devicestatus/azure/reporting"
 )
 
-// beyond is when a call that has not returned is given up as never returning.
-const beyond = 30 * time.Second
-
 // trial is one rule being looked at.
 type trial struct {
 	Harness
@@ -181,8 +178,8 @@ func (x *trial) returns(what string, do func()) {
 		if panicked != nil {
 			panic(panicked)
 		}
-	case <-time.After(beyond):
-		x.stop("%s did not return within %v", what, beyond)
+	case <-time.After(x.limit()):
+		x.stop("%s did not return within %v", what, x.limit())
 	}
 }
 
@@ -202,6 +199,17 @@ func (x *trial) together(n int, do func(i int)) {
 		}
 		all.Wait()
 	})
+}
+
+// guarded makes an error of a panic, which would end the whole test program in
+// a goroutine.
+func guarded(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return call()
 }
 
 // device is the key of most rows here.

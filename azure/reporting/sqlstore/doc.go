@@ -1,0 +1,3 @@
+// Package sqlstore is reporting.Store on the host's own database, through
+// database/sql.
+package sqlstore
