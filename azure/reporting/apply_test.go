@@ -42,7 +42,7 @@ func (w *world) see(change func(o *Observation)) effect {
 	if w.targets[to] == nil {
 		w.targets[to] = &target{AzureID: o.AzureDeviceID}
 	}
-	did := apply(&o, w.targets[p.target], w.targets[to])
+	did := apply(&o, w.now, w.targets[p.target], w.targets[to], false).effect
 	if did == effectChanged {
 		for id, t := range w.targets {
 			if t.find(o.DeviceID) != nil {

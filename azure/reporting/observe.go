@@ -3,9 +3,13 @@ package reporting
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/internal/guid"
+	"github.com/mdmkit/devicestatus/status"
 )
 
 // seenEvery is how often an observation that changes nothing is written, so
@@ -19,7 +23,10 @@ const seenEvery = time.Hour
 // a thousand in one call cost little more than ten.
 //
 // It may be called before, beside and after Run, by several goroutines and
-// processes. Observations of one device may come in any order.
+// processes. Observations of one device may come in any order. One limit: of
+// a compliant device, an observation that changes nothing is written at most
+// hourly, so that a late one that says non-compliant may pass for newer than
+// one of the same hour that was not written.
 func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Observed, error) {
 	tenants := map[string]*tenantDocument{}
 	for i := range observations {
@@ -37,16 +44,18 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 		}
 	}
 	var result Observed
-	err := e.store.Update(ctx, func(tx Tx) error {
+	var s sighting
+	err := e.update(ctx, func(tx Tx) error {
 		result = Observed{} // fn may run again
-		s := sighting{e: e, tx: tx, now: tx.Now(), tenants: tenants}
+		s = sighting{e: e, tx: tx, now: tx.Now(), tenants: tenants}
 		return s.all(observations, &result)
 	})
 	if err != nil {
 		return Observed{}, fmt.Errorf("reporting: observe: %w", err)
 	}
+	s.alarm()
 	if result.Changed > 0 {
-		e.wake()
+		e.wake(false, slices.Sorted(maps.Keys(tenants))...)
 	}
 	return result, nil
 }
@@ -58,8 +67,30 @@ type sighting struct {
 	now     time.Time
 	tenants map[string]*tenantDocument
 
-	pointers map[Key]*heldPointer
-	targets  map[Key]*heldTarget
+	// In the order in which they were asked for, so that what is written has
+	// an order too.
+	pointers ordered[heldPointer]
+	targets  ordered[heldTarget]
+
+	turned []turned
+	live   map[string]int // by tenant
+	alarms []alarm
+}
+
+// ordered is a set of rows in the order in which they were asked for.
+type ordered[T any] struct {
+	keys  []Key
+	byKey map[Key]*T
+}
+
+func (o *ordered[T]) want(k Key) {
+	if o.byKey == nil {
+		o.byKey = map[Key]*T{}
+	}
+	if _, ok := o.byKey[k]; !ok {
+		o.byKey[k] = nil
+		o.keys = append(o.keys, k)
+	}
 }
 
 type heldPointer struct {
@@ -72,6 +103,15 @@ type heldTarget struct {
 	target
 	row     Row
 	changed bool
+	before  map[string]status.Device // details by host, where events are wanted
+}
+
+// turned is a device that turned to another standing.
+type turned struct {
+	tenant string
+	target Key
+	to     compliance.State
+	counts bool
 }
 
 func (s *sighting) all(observations []Observation, result *Observed) error {
@@ -90,6 +130,9 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 		case t.Account != o.Account:
 			refuse(i, ErrForeignTenant)
 			continue
+		case t.Mode == ModeOffBoarding:
+			refuse(i, ErrOffBoarding)
+			continue
 		}
 		o.canonical()
 		taken = append(taken, o)
@@ -98,13 +141,15 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 		return err
 	}
 	news := taken[:0]
-	for _, o := range taken {
-		p := s.pointers[deviceKey(&o)]
-		if p.target != "" && p.digest == o.digest() && o.SeenAt.Sub(time.UnixMicro(p.seen)) < seenEvery {
+	for i := range taken {
+		o := &taken[i]
+		p := s.pointers.byKey[deviceKey(o)]
+		if p.target != "" && p.digest == o.digest() && (o.SeenAt.UnixMicro() <= p.seen ||
+			!p.strict && o.SeenAt.Sub(time.UnixMicro(p.seen)) < seenEvery) {
 			result.Unchanged++
 			continue
 		}
-		news = append(news, o)
+		news = append(news, *o)
 	}
 	if err := s.getTargets(news); err != nil {
 		return err
@@ -119,25 +164,22 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 			result.Changed++
 		}
 	}
+	if err := s.guard(); err != nil {
+		return err
+	}
 	return s.put()
 }
 
 func deviceKey(o *Observation) Key { return Key{kindDevice, o.TenantID, o.DeviceID} }
 
 func (s *sighting) getPointers(observations []Observation) error {
-	s.pointers = make(map[Key]*heldPointer, len(observations))
-	keys := make([]Key, 0, len(observations))
 	for i := range observations {
-		key := deviceKey(&observations[i])
-		if _, ok := s.pointers[key]; !ok {
-			s.pointers[key] = nil
-			keys = append(keys, key)
-		}
+		s.pointers.want(deviceKey(&observations[i]))
 	}
-	if len(keys) == 0 {
+	if len(s.pointers.keys) == 0 {
 		return nil
 	}
-	rows, err := s.tx.Get(keys...)
+	rows, err := s.tx.Get(s.pointers.keys...)
 	if err != nil {
 		return err
 	}
@@ -146,7 +188,7 @@ func (s *sighting) getPointers(observations []Observation) error {
 		if err != nil {
 			return err
 		}
-		s.pointers[row.Key] = &heldPointer{pointer: p, row: row}
+		s.pointers.byKey[row.Key] = &heldPointer{pointer: p, row: row}
 	}
 	return nil
 }
@@ -154,25 +196,21 @@ func (s *sighting) getPointers(observations []Observation) error {
 // getTargets gets every target that one of the observations can concern: where
 // its device's record is, and where it may move to.
 func (s *sighting) getTargets(observations []Observation) error {
-	s.targets = make(map[Key]*heldTarget, 2*len(observations))
-	var keys []Key
 	want := func(tenant, id string) {
-		key := Key{kindTarget, tenant, id}
-		if _, ok := s.targets[key]; id != "" && !ok {
-			s.targets[key] = nil
-			keys = append(keys, key)
+		if id != "" {
+			s.targets.want(Key{kindTarget, tenant, id})
 		}
 	}
 	for i := range observations {
 		o := &observations[i]
-		p := s.pointers[deviceKey(o)]
+		p := s.pointers.byKey[deviceKey(o)]
 		want(o.TenantID, p.target)
 		want(o.TenantID, home(o, &p.pointer))
 	}
-	if len(keys) == 0 {
+	if len(s.targets.keys) == 0 {
 		return nil
 	}
-	rows, err := s.tx.Get(keys...)
+	rows, err := s.tx.Get(s.targets.keys...)
 	if err != nil {
 		return err
 	}
@@ -181,57 +219,80 @@ func (s *sighting) getTargets(observations []Observation) error {
 		if err := decodeJSON(row, &t.target); err != nil {
 			return err
 		}
-		s.targets[row.Key] = t
+		if s.e.o.Events {
+			t.before = t.everyDetails(s.tenants[row.Tenant], s.now, s.e.rules())
+		}
+		s.targets.byKey[row.Key] = t
 	}
 	return nil
 }
 
 // take applies one observation to what the transaction holds.
 func (s *sighting) take(o *Observation) effect {
-	p := s.pointers[deviceKey(o)]
-	toID := home(o, &p.pointer)
-	to := s.targets[Key{kindTarget, o.TenantID, toID}]
+	p := s.pointers.byKey[deviceKey(o)]
+	toKey := Key{kindTarget, o.TenantID, home(o, &p.pointer)}
+	to := s.targets.byKey[toKey]
 	if o.AzureDeviceID != "" {
 		to.AzureID = o.AzureDeviceID
 	}
 	var from *heldTarget
 	if p.target != "" {
-		from = s.targets[Key{kindTarget, o.TenantID, p.target}]
+		from = s.targets.byKey[Key{kindTarget, o.TenantID, p.target}]
 	}
-	var did effect
+	var c change
 	if from == nil {
-		did = apply(o, nil, &to.target)
+		c = apply(o, s.now, nil, &to.target, false)
 	} else {
-		did = apply(o, &from.target, &to.target)
+		// Claims counts calls that have no outcome yet.
+		c = apply(o, s.now, &from.target, &to.target, from.row.Claims > 0)
 	}
-	if did == effectStale {
-		return did
+	if c.effect == effectStale {
+		return c.effect
 	}
 	to.changed = true
 	if from != nil {
 		from.changed = true
 	}
+	at := to
 	if to.find(o.DeviceID) != nil {
-		p.target = toID
+		p.target = toKey.ID
+	} else {
+		at = from
 	}
 	p.digest, p.seen, p.changed = o.digest(), max(p.seen, o.SeenAt.UnixMicro()), true
-	return did
+	if r := at.find(o.DeviceID); r != nil {
+		p.strict = r.State == compliance.StateNonCompliant
+	}
+	if c.turned != compliance.StateUnspecified {
+		s.turned = append(s.turned, turned{tenant: o.TenantID, target: at.row.Key, to: c.turned, counts: c.counts})
+	}
+	if c.live != 0 {
+		if s.live == nil {
+			s.live = map[string]int{}
+		}
+		s.live[o.TenantID] += c.live
+	}
+	return c.effect
 }
 
 func (s *sighting) put() error {
-	var rows []Row
+	var rows, events []Row
 	var gone []Key
-	for _, p := range s.pointers {
-		if p.changed {
+	for _, key := range s.pointers.keys {
+		if p := s.pointers.byKey[key]; p.changed {
 			p.row.Data = p.encode()
 			rows = append(rows, p.row)
 		}
 	}
-	for _, t := range s.targets {
+	for _, key := range s.targets.keys {
+		t := s.targets.byKey[key]
 		if !t.changed {
 			continue
 		}
-		k := s.e.rules(s.tenants[t.row.Tenant])
+		k := s.e.rules()
+		if t.before != nil {
+			events = append(events, t.news(key.Tenant, t.before, s.tenants[key.Tenant], s.now, k)...)
+		}
 		if t.plan(&t.row, s.now, k) {
 			rows = append(rows, t.row)
 		} else if t.row.Version != 0 {
@@ -244,7 +305,9 @@ func (s *sighting) put() error {
 		}
 	}
 	if len(gone) > 0 {
-		return s.tx.Delete(gone...)
+		if err := s.tx.Delete(gone...); err != nil {
+			return err
+		}
 	}
-	return nil
+	return putEvents(s.tx, events)
 }

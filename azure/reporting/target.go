@@ -40,30 +40,42 @@ type target struct {
 	Again  bool      `json:"again,omitempty"`
 	Linger time.Time `json:"linger,omitzero"`
 
+	// Doubts are the standings of attempts whose outcome is not known and
+	// which may still arrive.
+	Doubts []compliance.State `json:"doubts,omitempty"`
+
 	// Sync: an administrator asked for a report now.
-	Sync bool `json:"sync,omitempty"`
+	Sync asked `json:"sync,omitempty"`
 
 	// Resync: after a restored backup nothing counts as accepted, and
 	// compliant waits until the host has observed the device again.
 	Resync bool `json:"resync,omitempty"`
 
-	// Held: the guard keeps the standing until it is approved; Approved is the
-	// standing that was.
-	Held     bool             `json:"held,omitempty"`
-	Approved compliance.State `json:"approved,omitempty"`
+	// Held is the standing that the guard keeps until it is approved.
+	Held compliance.State `json:"held,omitempty"`
 
 	// DeleteAt is when the directory object is deleted, Deletions how often
-	// that was tried.
-	DeleteAt  time.Time `json:"deleteAt,omitzero"`
-	Deletions int       `json:"deletions,omitempty"`
+	// that was tried, and Kept why it will not be.
+	DeleteAt  time.Time  `json:"deleteAt,omitzero"`
+	Deletions int        `json:"deletions,omitempty"`
+	Kept      azure.Kind `json:"kept,omitempty"`
 
 	// CompliantAt is when compliant was accepted last, for devices that flap.
 	CompliantAt time.Time `json:"compliantAt,omitzero"`
 
-	// Gone: the records' last standing on another id was reported from here;
-	// Azure is told once that this id is closed.
+	// Close: nobody claims the id any more, and Azure is told once that it is
+	// closed.
 	Close *closing `json:"close,omitempty"`
 }
+
+// asked says how a report was asked for.
+type asked uint8
+
+const (
+	askedNot  asked = iota
+	askedMany       // for many devices: after what users wait for
+	askedOne        // for this device: somebody is waiting
+)
 
 // accepted is a standing that Microsoft accepted.
 type accepted struct {
