@@ -22,7 +22,7 @@ const pointerVersion = 1
 // encode writes a pointer as its row keeps it: most observations change
 // nothing, and finding that out must not cost the decoding of a document.
 func (p *pointer) encode() []byte {
-	b := make([]byte, 0, 2+len(p.digest)+8+len(p.target))
+	b := make([]byte, 0, pointerTarget+len(p.target))
 	strict := byte(0)
 	if p.strict {
 		strict = 1
@@ -33,19 +33,40 @@ func (p *pointer) encode() []byte {
 	return append(b, p.target...)
 }
 
+// The layout of a pointer's data.
+const (
+	pointerStrict = 1
+	pointerDigest = 2
+	pointerSeen   = pointerDigest + 16
+	pointerTarget = pointerSeen + 8
+)
+
+// knows reports whether an observation says nothing that is not known from the
+// row of its device, and nothing that has to be written.
+func knows(row Row, o *Observation) bool {
+	b := row.Data
+	if len(b) <= pointerTarget || b[0] != pointerVersion {
+		return false
+	}
+	seen, at := int64(binary.BigEndian.Uint64(b[pointerSeen:])), o.SeenAt.UnixMicro()
+	if at > seen && (b[pointerStrict] != 0 || at-seen >= seenEvery.Microseconds()) {
+		return false
+	}
+	return o.digest() == [16]byte(b[pointerDigest:pointerSeen])
+}
+
 func decodePointer(row Row) (pointer, error) {
 	var p pointer
 	if row.Version == 0 {
 		return p, nil
 	}
-	const head = 2 + len(p.digest) + 8
-	if len(row.Data) < head || row.Data[0] != pointerVersion {
+	if len(row.Data) < pointerTarget || row.Data[0] != pointerVersion {
 		return p, fmt.Errorf("reporting: the row of device %q in tenant %s is not one that this version wrote", row.ID, row.Tenant)
 	}
-	p.strict = row.Data[1] != 0
-	copy(p.digest[:], row.Data[2:])
-	p.seen = int64(binary.BigEndian.Uint64(row.Data[2+len(p.digest):]))
-	p.target = string(row.Data[head:])
+	p.strict = row.Data[pointerStrict] != 0
+	copy(p.digest[:], row.Data[pointerDigest:])
+	p.seen = int64(binary.BigEndian.Uint64(row.Data[pointerSeen:]))
+	p.target = string(row.Data[pointerTarget:])
 	return p, nil
 }
 

@@ -118,10 +118,11 @@ func (o *Observation) check(now time.Time) error {
 	name("EnrollmentID", o.EnrollmentID, mostEnrolment, false)
 	id("AzureDeviceID", o.AzureDeviceID, false)
 	id("UserID", o.UserID, false)
-	if text, err := o.Platform.MarshalText(); err != nil || len(text) == 0 {
+	var room [32]byte
+	if text, err := o.Platform.AppendText(room[:0]); err != nil || len(text) == 0 {
 		fault("Platform %v is not a platform", o.Platform)
 	}
-	if _, err := o.State.MarshalText(); err != nil {
+	if _, err := o.State.AppendText(room[:0]); err != nil {
 		fault("State %v is not a state", o.State)
 	}
 	switch {
@@ -177,9 +178,9 @@ func (o *Observation) digest() (d [16]byte) {
 	text(o.Account)
 	text(o.EnrollmentID)
 	b = binary.AppendVarint(b, micros(o.EnrolledAt))
-	text(o.AzureDeviceID)
-	text(string(o.ClientCode))
-	text(o.UserID)
+	text(guid.Canonical(o.AzureDeviceID))
+	text(string(status.ParseClientCode(string(o.ClientCode))))
+	text(guid.Canonical(o.UserID))
 	text(o.UserPrincipalName)
 	text(o.Inventory.DeviceName)
 	text(o.Inventory.OSVersion)

@@ -83,14 +83,17 @@ type ordered[T any] struct {
 	byKey map[Key]*T
 }
 
-func (o *ordered[T]) want(k Key) {
+// want adds a key and reports whether it is new.
+func (o *ordered[T]) want(k Key) bool {
 	if o.byKey == nil {
 		o.byKey = map[Key]*T{}
 	}
-	if _, ok := o.byKey[k]; !ok {
+	_, there := o.byKey[k]
+	if !there {
 		o.byKey[k] = nil
 		o.keys = append(o.keys, k)
 	}
+	return !there
 }
 
 type heldPointer struct {
@@ -115,15 +118,17 @@ type turned struct {
 }
 
 func (s *sighting) all(observations []Observation, result *Observed) error {
-	taken := make([]Observation, 0, len(observations))
 	refuse := func(i int, err error) { result.Refused = append(result.Refused, Refusal{Index: i, Err: err}) }
+	taken := make([]int, 0, len(observations)) // those that are not refused, by their places
+	keys := make([]Key, 0, len(observations))
 	for i := range observations {
-		o := observations[i]
+		o := &observations[i]
 		if err := o.check(s.now); err != nil {
 			refuse(i, err)
 			continue
 		}
-		switch t := s.tenants[guid.Canonical(o.TenantID)]; {
+		key := Key{kindDevice, guid.Canonical(o.TenantID), o.DeviceID}
+		switch t := s.tenants[key.Tenant]; {
 		case t == nil:
 			refuse(i, ErrUnknownTenant)
 			continue
@@ -134,28 +139,62 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 			refuse(i, ErrOffBoarding)
 			continue
 		}
-		o.canonical()
-		taken = append(taken, o)
+		taken = append(taken, i)
+		keys = append(keys, key)
 	}
-	if err := s.getPointers(taken); err != nil {
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := s.tx.Get(keys...)
+	if err != nil {
 		return err
 	}
-	news := taken[:0]
-	for i := range taken {
-		o := &taken[i]
-		p := s.pointers.byKey[deviceKey(o)]
-		if p.target != "" && p.digest == o.digest() && (o.SeenAt.UnixMicro() <= p.seen ||
-			!p.strict && o.SeenAt.Sub(time.UnixMicro(p.seen)) < seenEvery) {
-			result.Unchanged++
-			continue
+	// Most observations change nothing, so that finding this out has to cost
+	// little: no copy, no document, no map.
+	isNews := make([]bool, len(taken))
+	news := 0
+	for at, i := range taken {
+		if !knows(rows[at], &observations[i]) {
+			isNews[at] = true
+			news++
 		}
-		news = append(news, *o)
 	}
-	if err := s.getTargets(news); err != nil {
+	if news > 0 {
+		s.pointers.byKey = make(map[Key]*heldPointer, news)
+		for at, row := range rows {
+			if isNews[at] && s.pointers.want(row.Key) {
+				p, err := decodePointer(row)
+				if err != nil {
+					return err
+				}
+				s.pointers.byKey[row.Key] = &heldPointer{pointer: p, row: row}
+			}
+		}
+		// What says nothing new beside the stored may do so beside another
+		// observation of this call.
+		for at, row := range rows {
+			if _, ok := s.pointers.byKey[row.Key]; ok && !isNews[at] {
+				isNews[at] = true
+				news++
+			}
+		}
+	}
+	result.Unchanged = len(taken) - news
+	if news == 0 {
+		return nil
+	}
+	some := make([]Observation, 0, news)
+	for at, i := range taken {
+		if isNews[at] {
+			some = append(some, observations[i])
+			some[len(some)-1].canonical()
+		}
+	}
+	if err := s.getTargets(some); err != nil {
 		return err
 	}
-	for i := range news {
-		switch s.take(&news[i]) {
+	for i := range some {
+		switch s.take(&some[i]) {
 		case effectStale:
 			result.Stale++
 		case effectNone:
@@ -171,27 +210,6 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 }
 
 func deviceKey(o *Observation) Key { return Key{kindDevice, o.TenantID, o.DeviceID} }
-
-func (s *sighting) getPointers(observations []Observation) error {
-	for i := range observations {
-		s.pointers.want(deviceKey(&observations[i]))
-	}
-	if len(s.pointers.keys) == 0 {
-		return nil
-	}
-	rows, err := s.tx.Get(s.pointers.keys...)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		p, err := decodePointer(row)
-		if err != nil {
-			return err
-		}
-		s.pointers.byKey[row.Key] = &heldPointer{pointer: p, row: row}
-	}
-	return nil
-}
 
 // getTargets gets every target that one of the observations can concern: where
 // its device's record is, and where it may move to.
