@@ -11,7 +11,7 @@ import (
 type bucket struct {
 	Tokens float64   `json:"tokens"`
 	At     time.Time `json:"at,omitzero"`    // up to when Tokens are counted; zero: it is full
-	Began  time.Time `json:"began,omitzero"` // when it was last full
+	Began  time.Time `json:"began,omitzero"` // since when it is in use without an idle time
 
 	// Hungry is since when routine work gathers its share: it was refused and
 	// has got nothing since.
@@ -32,11 +32,15 @@ type bucket struct {
 	Ran       float64   `json:"ran,omitempty"`      // for how many seconds it went well
 	RefusedAt time.Time `json:"refusedAt,omitzero"` // when
 	Grow      time.Time `json:"grow,omitzero"`      // from when it grows again
+	Shut      float64   `json:"shut,omitempty"`     // for how many seconds it was closed the time before
 
 	Failed time.Time `json:"failed,omitzero"` // the last failure that counted
 	Fails  int       `json:"fails,omitempty"` // failures without a success between
 	Blame  string    `json:"blame,omitempty"` // up to three tenants that failed, in the application's bucket
 }
+
+// idleTime is how long a bucket is full before it counts as idle.
+const idleTime = 10 * time.Second
 
 // share is the part of the refill that routine work gets while urgent work
 // takes all that it can.
@@ -70,7 +74,7 @@ func (b *bucket) offer(now time.Time, l limits, want int, routine, turn bool) (i
 	if turn {
 		need = 1
 	}
-	reserve := min(burst/2, burst-1)
+	reserve := b.reserve(l, rate)
 	need = min(need, math.Floor(burst-reserve))
 	own := min(need, math.Floor(b.ration(l, rate)))
 	free := min(b.Tokens, gathered)
@@ -85,17 +89,18 @@ func (b *bucket) offer(now time.Time, l limits, want int, routine, turn bool) (i
 // pay takes tokens that were offered.
 func (b *bucket) pay(now time.Time, l limits, n int, routine bool) {
 	rate := b.rate(now, l)
-	if b.Tokens >= b.burst(l, rate) {
-		b.Began = now
-	}
 	left := b.gathered(now, l, rate) - float64(n)
 	b.Tokens = max(0, b.Tokens-float64(n))
 	if !routine {
 		return
 	}
-	b.Hungry = time.Time{}
-	if left > 0 {
+	switch {
+	case left > 0:
 		b.Hungry = stamp(now.Add(-seconds(left / (share * rate))))
+	case b.Tokens < b.reserve(l, rate):
+		b.Hungry = now // it lived on its share, and goes on
+	default:
+		b.Hungry = time.Time{}
 	}
 }
 
@@ -120,6 +125,12 @@ func (b *bucket) giveBack(n int, l limits) {
 // burst is how many tokens it holds at a rate: with a rate that was cut, fewer.
 func (b *bucket) burst(l limits, rate float64) float64 {
 	return min(float64(l.burst), max(2, float64(l.burst)*rate/l.rate))
+}
+
+// reserve is what routine work leaves.
+func (b *bucket) reserve(l limits, rate float64) float64 {
+	burst := b.burst(l, rate)
+	return min(burst/2, burst-1)
 }
 
 // ration is how much routine work can gather.
@@ -159,7 +170,11 @@ func (b *bucket) refill(now time.Time, l limits, rate float64) {
 	from := b.At
 	later(&from, b.Closed)
 	if now.After(from) {
-		b.Tokens = min(b.burst(l, rate), b.Tokens+now.Sub(from).Seconds()*rate)
+		tokens, burst := b.Tokens+now.Sub(from).Seconds()*rate, b.burst(l, rate)
+		if tokens > burst+rate*idleTime.Seconds() {
+			b.Began = now
+		}
+		b.Tokens = min(burst, tokens)
 	}
 	later(&b.At, now)
 }
@@ -169,20 +184,20 @@ func (b *bucket) refill(now time.Time, l limits, rate float64) {
 // asked for when it was closed: closed too long for a while, never too short.
 func (b *bucket) mend(now time.Time, l limits) {
 	if b.At.IsZero() {
-		b.At, b.Tokens = now, float64(l.burst)
+		b.At, b.Tokens, b.Began = now, float64(l.burst), now
 	}
 	if !(b.Tokens >= 0) { // NaN too
 		b.Tokens = 0
 	}
 	b.Tokens = min(b.Tokens, float64(l.burst))
 	b.Tries, b.Fails = min(max(b.Tries, 0), 1000), min(max(b.Fails, 0), 1000)
-	if !(b.Refused > 0) || !(b.Ran >= 0) {
-		b.Refused, b.Ran = 0, 0
+	if !(b.Refused > 0) || !(b.Ran >= 0) || !(b.Shut >= 0) {
+		b.Refused, b.Ran, b.Shut = 0, 0, 0
 	}
 	if b.Wait <= 0 || b.Wait > mostAsked {
 		b.Wait = mostAsked
 	}
-	if last := now.Add(b.Wait + skew); b.Closed.After(last) {
+	if b.Closed.After(now.Add(b.Wait + skew)) {
 		b.Closed = now.Add(b.Wait)
 	}
 	if b.Closed.IsZero() {
@@ -196,8 +211,10 @@ func (b *bucket) mend(now time.Time, l limits) {
 			*t = now
 		}
 	}
+	last := now
+	later(&last, b.Closed)
 	for _, t := range []*time.Time{&b.Urgent, &b.Routine} {
-		if t.After(now.Add(2 * longestTurn)) {
+		if t.After(last.Add(2 * longestTurn)) {
 			*t = time.Time{}
 		}
 	}

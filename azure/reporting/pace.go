@@ -53,8 +53,9 @@ type pace struct {
 	whole       limits
 }
 
-// take takes up to want tokens from both buckets or none from either. With 0 it
-// answers how long to wait before asking again. A refusal may note in the
+// take takes up to want tokens from both buckets or none from either, and
+// answers how long to wait before asking again for work of that kind: earlier
+// there is nothing, or too little to be worth a call. A refusal may note in the
 // buckets that somebody waits.
 func (p pace) take(now time.Time, want int, routine bool) (int, time.Duration) {
 	if want <= 0 {
@@ -70,39 +71,40 @@ func (p pace) take(now time.Time, want int, routine bool) (int, time.Duration) {
 		}
 		tenant.pay(now, l, n, routine)
 		*p.tenant = tenant
-		return n, 0
+		_, wait = tenant.offer(now, l, mostAtOnce, routine, false)
+		return n, wait
 	}
 	application, w := *p.application, p.whole.sane()
 	turn := tenant.turn(routine)
-	come := !turn.IsZero() && !turn.After(now) && now.Sub(turn) < longestTurn
+	come := !turn.IsZero() && !turn.After(now) && now.Sub(turn) < longestTurn && !application.Closed.After(now)
 	m, waitWhole := application.offer(now, w, max(n, 1), routine, come)
 	if n > 0 && m > 0 {
 		tenant.pay(now, l, m, routine)
 		application.pay(now, w, m, routine)
 		tenant.setTurn(routine, time.Time{})
 		*p.tenant, *p.application = tenant, application
-		return m, 0
+		_, wait = tenant.offer(now, l, mostAtOnce, routine, false)
+		return m, wait
 	}
 	p.tenant.refuse(now, l, routine)
 	if n == 0 {
 		return 0, max(wait, waitWhole)
 	}
 	p.application.refuse(now, w, routine)
-	switch {
-	case come || application.Closed.After(now):
+	if come {
 		return 0, waitWhole
-	case !turn.After(now):
+	}
+	if !turn.After(now) {
 		// A thousand tenants that were all told when the next token comes
 		// would all come for it. Each is told a time of its own instead.
 		turn = now.Add(waitWhole)
-		if line := p.application.turn(routine); line.After(turn) {
-			turn = line
-		}
-		if last := now.Add(longestTurn); turn.After(last) {
+		last := turn.Add(longestTurn)
+		later(&turn, p.application.turn(routine))
+		if turn.After(last) {
 			turn = last
 		}
-		share := float64(min(n, batchOf(l.rate/2)))
-		p.application.setTurn(routine, turn.Add(seconds(share/application.rate(now, w))))
+		batch := float64(min(n, batchOf(w.rate/2)))
+		p.application.setTurn(routine, turn.Add(seconds(batch/application.rate(now, w))))
 		p.tenant.setTurn(routine, turn)
 	}
 	return 0, turn.Sub(now)
@@ -110,7 +112,7 @@ func (p pace) take(now time.Time, want int, routine bool) (int, time.Duration) {
 
 // longestTurn is how far ahead a tenant is told to come back while the
 // application's bucket is what everybody waits for.
-const longestTurn = 10 * time.Second
+const longestTurn = 3 * time.Minute
 
 // giveBack returns tokens that were taken and not used.
 func (p pace) giveBack(n int) {
@@ -136,7 +138,7 @@ func (p pace) throttled(now, sent time.Time, retryAfter time.Duration, whole boo
 // and none succeeded meanwhile, and never for long: one dead tenant, or two,
 // are not the service.
 func (p pace) failed(now, sent time.Time, retryAfter time.Duration) {
-	p.tenant.failed(now, p.limits, sent, retryAfter, mostBackOff)
+	p.tenant.failed(now, p.limits, sent, retryAfter, mostFailing)
 	a := p.application
 	if a == nil {
 		return
@@ -150,7 +152,7 @@ func (p pace) failed(now, sent time.Time, retryAfter time.Duration) {
 		a.Blame = strings.Join(names, " ")
 	}
 	if len(names) == 3 {
-		a.failed(now, p.whole, sent, 0, 30*time.Second)
+		a.failed(now, p.whole, sent, 0, mostFailing/2)
 	}
 }
 

@@ -219,8 +219,9 @@ func (c *crew) ask(routine bool) {
 	c.w.slots--
 	c.calls++
 	c.sent += n
+	next := c.w.now + wait
 	if c.dead > 0 {
-		c.w.after(c.dead, func() { c.answer(routine, sent, n, 0, 0, waiting, true) })
+		c.w.after(c.dead, func() { c.answer(routine, sent, next, n, 0, 0, waiting, true) })
 		return
 	}
 	latency := c.latency()
@@ -241,11 +242,11 @@ func (c *crew) ask(routine bool) {
 				c.again++
 			}
 		}
-		c.w.after(latency-latency/2, func() { c.answer(routine, sent, n, refused, after, waiting, false) })
+		c.w.after(latency-latency/2, func() { c.answer(routine, sent, next, n, refused, after, waiting, false) })
 	})
 }
 
-func (c *crew) answer(routine bool, sent time.Time, n, refused int, after time.Duration, waiting []time.Duration, failed bool) {
+func (c *crew) answer(routine bool, sent time.Time, next time.Duration, n, refused int, after time.Duration, waiting []time.Duration, failed bool) {
 	now := noon.Add(c.w.now)
 	c.w.slots++
 	if failed {
@@ -271,7 +272,7 @@ func (c *crew) answer(routine bool, sent time.Time, n, refused int, after time.D
 		}
 		c.urgent = slices.Concat(waiting[:refused], c.urgent)
 	}
-	c.w.after(0, func() { c.ask(routine) })
+	c.w.after(max(0, next-c.w.now), func() { c.ask(routine) })
 	if len(c.w.ready) > 0 {
 		next := c.w.ready[0]
 		c.w.ready = c.w.ready[1:]

@@ -15,8 +15,9 @@ const (
 
 	// A refusal closes the gate, and what is closed cannot serve urgent work.
 	// So the curve is back at what was refused only after patience times as
-	// long as the gate was closed: urgent work meets a closed gate less than
-	// once in a hundred times.
+	// long as the gate was closed, the last time or the time before, whichever
+	// was shorter (the first refusal says little: that the limit was unknown):
+	// urgent work meets a closed gate less than once in a hundred times.
 	patience    = 200
 	leastReturn = 5 * time.Minute
 	mostReturn  = time.Hour
@@ -31,7 +32,8 @@ const (
 
 	// Waits that nobody asked for.
 	firstBackOff = time.Second
-	mostBackOff  = 5 * time.Minute
+	mostBackOff  = 5 * time.Minute // refused
+	mostFailing  = time.Minute     // failing
 )
 
 // rate answers how many tokens a second the bucket is filled with.
@@ -46,7 +48,7 @@ func (b *bucket) rate(now time.Time, l limits) float64 {
 	top, back := min(b.Refused, l.rate), leastReturn.Seconds()
 	if shut := b.Grow.Sub(b.RefusedAt).Seconds(); shut > 0 {
 		top *= max(0.5, b.Ran/(b.Ran+shut))
-		back = min(max(patience*shut, back), mostReturn.Seconds())
+		back = min(max(patience*min(shut, b.Shut), back), mostReturn.Seconds())
 	}
 	x := 1 - max(0, now.Sub(b.Grow).Seconds())/back
 	return min(max(top*(1-drop*x*x*x), least*l.rate), l.rate)
@@ -67,9 +69,14 @@ func (b *bucket) throttled(now time.Time, l limits, sent time.Time, retryAfter t
 	if counts {
 		if b.Tries == 0 || b.Refused == 0 {
 			refused := b.rate(now, l)
-			began := b.Began
-			later(&began, b.Grow)
-			b.Refused, b.RefusedAt, b.Ran = refused, now, max(0, now.Sub(began).Seconds())
+			b.Shut = max(0, b.Grow.Sub(b.RefusedAt).Seconds())
+			b.Refused, b.RefusedAt, b.Ran = refused, now, max(0, now.Sub(b.Grow).Seconds())
+			if b.Began.After(b.Grow) {
+				// Right after an idle time it was not the rate that was refused.
+				if b.Ran = now.Sub(b.Began).Seconds(); b.Ran < idleTime.Seconds() {
+					b.Ran = mostAsked.Seconds()
+				}
+			}
 		}
 		b.Tries++
 		b.Cut = now
