@@ -58,7 +58,7 @@ type rules struct {
 // everything that keeps a standing from being sent is here, but for the tenant
 // and Microsoft's limits, which concern many targets at once.
 func (t *target) decide(now time.Time, k *rules) decision {
-	d := t.standing(k)
+	d := t.standing(now, k)
 	switch {
 	case t.AzureID == "":
 		return d
@@ -71,9 +71,12 @@ func (t *target) decide(now time.Time, k *rules) decision {
 		if t.Failure != nil && t.Sync == askedNot {
 			if t.Failure.Retry.IsZero() {
 				// Refused: only a change, a sync or the weekly report tries again.
-				d.due = t.Failure.At.Add(k.refresh - t.early(k))
+				d.due = past(t.Failure.At, now).Add(k.refresh - t.early(k))
 			} else if t.Failure.Retry.After(d.due) {
 				d.due = t.Failure.Retry
+				if last := now.Add(max(longestRetry, t.Failure.Err.RetryAfter)); d.due.After(last) {
+					d.due = last
+				}
 			}
 		}
 		if d.due.IsZero() {
@@ -87,8 +90,16 @@ func (t *target) decide(now time.Time, k *rules) decision {
 	return d
 }
 
+// past answers a time that was noted, or now where the clock was set back since.
+func past(t, now time.Time) time.Time {
+	if t.After(now) {
+		return now
+	}
+	return t
+}
+
 // standing answers what Azure should hold, and whether it has to be told.
-func (t *target) standing(k *rules) decision {
+func (t *target) standing(now time.Time, k *rules) decision {
 	// Linger is zero unless Again.
 	if len(t.Closing) > 0 && t.AzureID != "" {
 		return decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant}
@@ -148,7 +159,7 @@ func (t *target) standing(k *rules) decision {
 		if r.State == compliance.StateCompliant {
 			d.urgency = urgencyCompliant
 			if !t.CompliantAt.IsZero() {
-				d.due = t.CompliantAt.Add(k.flap)
+				d.due = past(t.CompliantAt, now).Add(k.flap)
 			}
 		}
 	case t.Again:
@@ -163,7 +174,7 @@ func (t *target) standing(k *rules) decision {
 		d.trigger, d.urgency = azure.TriggerInventory, urgencyInventory
 	default:
 		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh
-		d.due = t.Accepted.At.Add(k.refresh - t.early(k))
+		d.due = past(t.Accepted.At, now).Add(k.refresh - t.early(k))
 	}
 	return d
 }

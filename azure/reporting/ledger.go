@@ -149,6 +149,10 @@ func (v verdict) concerns(t *tenantDocument, now time.Time) bool {
 // before a refusal that may be one device's counts as the tenant's.
 const parkAfter = 3
 
+// longestProbe is how long a parked tenant waits at most from one try to the
+// next, unless Microsoft asked for more.
+const longestProbe = 30 * time.Minute
+
 // recordTenant parks a tenant, or lets it go on. It answers what is to be
 // logged once that is committed.
 func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) (log func(), err error) {
@@ -187,7 +191,7 @@ func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) (log func(), er
 				e.log.Error("a tenant is parked", "tenant", tenantID, "error", v.fault.Error(), "request", v.fault.RequestID)
 			}
 		}
-		p.Probe = now.Add(max(v.fault.RetryAfter, backOff(p.Tries, 30*time.Second, 30*time.Minute)))
+		p.Probe = now.Add(max(v.fault.RetryAfter, backOff(p.Tries, 30*time.Second, longestProbe)))
 		t.Parked = &p
 	}
 	rows[0].Data = encodeJSON(&t)
@@ -229,7 +233,11 @@ func (e *Engine) probe(ctx context.Context, tenantID string) (wait time.Duration
 		if err := decodeJSON(rows[0], &t); err != nil || t.Parked == nil {
 			return err
 		}
-		if wait = t.Parked.Probe.Sub(tx.Now()); wait > 0 {
+		wait = t.Parked.Probe.Sub(tx.Now())
+		if longest := max(longestProbe, t.Parked.Err.RetryAfter, e.o.Lease); wait > longest {
+			wait = 0 // the clock was set back
+		}
+		if wait > 0 {
 			return nil
 		}
 		wait = 0

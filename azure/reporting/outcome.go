@@ -99,7 +99,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 func (t *target) accept(n *errand, now time.Time, o *Options) {
 	before := t.Accepted
 	t.Accepted = &accepted{
-		State: n.report.State, At: stored(n.receipt.AcceptedAt), UserID: n.owner.UserID, UPN: n.owner.UPN,
+		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
 		Platform: n.owner.Platform, Enrolment: n.owner.enrolment(), Inventory: n.carried, Removal: n.receipt.Removal,
 	}
 	t.Message, t.Before = nil, nil
@@ -227,6 +227,9 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 	}
 	t.Failure = f
 }
+
+// longestRetry is the longest wait that is not Microsoft's.
+const longestRetry = 24 * time.Hour
 
 // absentRetry is when to look again for a device that Azure does not know: soon
 // after a registration it may be replication, after a day it is not.

@@ -211,13 +211,13 @@ func (r *run) start() time.Time {
 			l := &q.lanes[i]
 			switch {
 			case l.busy:
-			case i == laneUrgent && (!q.paced || started || !q.lanes[laneAny].busy && !q.lanes[laneAny].skip.After(now)):
+			case i == laneUrgent && (!q.paced || started):
 				// The first lane serves everything, where it can.
 			case l.skip.After(now):
 				if l.skip.Before(next) {
 					next = l.skip
 				}
-			case r.inFlight < r.e.o.CallsInFlight:
+			case r.inFlight < r.places(i):
 				r.begin(q, i)
 				started = true
 			}
@@ -230,6 +230,15 @@ func (r *run) start() time.Time {
 	}
 	r.order = append(kept, begun...)
 	return next
+}
+
+// places is how many calls may be under way beside one of a lane: some are kept
+// for what users wait for.
+func (r *run) places(lane int) int {
+	if lane == laneUrgent {
+		return r.e.o.CallsInFlight
+	}
+	return max(1, r.e.o.CallsInFlight*3/4)
 }
 
 func (r *run) begin(q *queue, lane int) {
@@ -271,7 +280,9 @@ func (r *run) served(s served) {
 	case s.lane == laneAny && !s.more:
 		// What it did may have made something due later.
 		r.lookBy(looking)
-		if !q.lanes[laneUrgent].busy {
+		if q.lanes[laneUrgent].busy {
+			l.skip, l.why = now.Add(urgentEvery), waitsWork
+		} else {
 			delete(r.known, s.queue)
 			r.order = slices.DeleteFunc(r.order, func(name string) bool { return name == s.queue })
 		}

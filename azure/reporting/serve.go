@@ -49,6 +49,7 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 	if urgent {
 		most = urgencyCompliant
 	}
+	began := time.Now()
 	rows, err := e.store.Claim(ctx, Claim{Queue: name, Limit: limit, Lease: e.o.Lease, Most: most, OldestFirst: oldest})
 	if err != nil || len(rows) == 0 {
 		if drawn {
@@ -59,22 +60,26 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 		}
 		return served{}, err
 	}
-	return served{more: len(rows) == limit}, e.deliver(ctx, c, rows)
+	return served{more: len(rows) == limit}, e.deliver(ctx, c, rows, began)
 }
 
 // mostAtOnce is how many devices one call carries: a full batch of Microsoft
 // Graph.
 const mostAtOnce = 20
 
-// deliver sends claimed rows and records their outcomes, also when ctx has
-// ended meanwhile: what was sent must not be forgotten.
-func (e *Engine) deliver(ctx context.Context, c *call, rows []Row) error {
+// deliver sends rows that were claimed since began, and records their outcomes,
+// also when ctx has ended meanwhile: what was sent must not be forgotten. A
+// process that was stopped in between sends nothing under a lease that has
+// ended.
+func (e *Engine) deliver(ctx context.Context, c *call, rows []Row, began time.Time) error {
 	c.sentAt = rows[0].ClaimedAt
 	k := e.rules()
 	for _, row := range rows {
 		n, due, err := newErrand(row, k)
 		if err != nil {
-			return err
+			// It comes again when its lease ends, and costs the others nothing.
+			e.log.Error("a row cannot be read", "tenant", row.Tenant, "device", row.ID, "error", err)
+			continue
 		}
 		if due {
 			c.errands = append(c.errands, n)
@@ -82,7 +87,7 @@ func (e *Engine) deliver(ctx context.Context, c *call, rows []Row) error {
 			c.idle = append(c.idle, n)
 		}
 	}
-	call, stop := context.WithTimeout(context.WithoutCancel(ctx), e.o.CallTimeout)
+	call, stop := context.WithDeadline(context.WithoutCancel(ctx), began.Add(e.o.CallTimeout))
 	e.send(call, c.errands)
 	stop()
 	record, stop := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
