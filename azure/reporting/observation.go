@@ -32,7 +32,8 @@ type Observation struct {
 
 	// EnrollmentID names the device's enrolment with the host, and EnrolledAt
 	// orders enrolments: a newer one clears a removal and owns the Azure id.
-	// Hosts that know neither leave both out; then a removal is final.
+	// Hosts that know neither leave both out; then a removal is final, and
+	// where two devices claim one Azure id the stricter standing is sent.
 	EnrollmentID string
 	EnrolledAt   time.Time
 
