@@ -13,23 +13,23 @@
 //
 // # The life of a record
 //
-//	 Observe ──► record of the host's device, in the target of its Azure id
-//	                │ newest wins: enrolment, then the host's version, then SeenAt
-//	                ▼
-//	             decide ──► nothing to send: not evaluated, no Azure id yet, waits
-//	                │       for the user, held by the guard, same as accepted
-//	                ▼
-//	  ┌────────► queued: removed and non-compliant, then compliant, then inventory,
-//	  │             │    then refresh; a change while it waits takes its place
-//	  │             ▼
-//	  │          claimed under a lease, paced, sent
-//	  │             ├──► accepted at once (Graph) ──────────────┐
-//	  │             ├──► accepted, in progress (partner) ──► asked again and again
-//	  │             │                                           ├──► Successful ─┐
-//	  │             │                       Failed, or too long ┘                │
-//	  │◄── again ───┼──► no answer, throttled, not there yet: waits, then again  │
-//	  │             └──► refused: Failed, until something changes                │
-//	  └◄── changed, synced, a week has passed, the lease ended ◄── confirmed ◄───┘
+//	Observe ──► record of the host's device, in the target of its Azure id
+//	               │ newest wins: enrolment, then the host's version, then SeenAt
+//	               ▼
+//	            decide ──► nothing to send: not evaluated, no Azure id yet, waits
+//	               │       for the user, held by the guard, same as accepted
+//	               ▼
+//	 ┌────────► queued: removed and non-compliant, then compliant, then inventory,
+//	 │             │    then refresh; a change while it waits takes its place
+//	 │             ▼
+//	 │          claimed under a lease, paced, sent
+//	 │             ├──► accepted at once (Graph) ──────────────┐
+//	 │             ├──► accepted, in progress (partner) ──► asked again and again
+//	 │             │                                           ├──► Successful ─┐
+//	 │             │                       Failed, or too long ┘                │
+//	 │◄── again ───┼──► no answer, throttled, not there yet: waits, then again  │
+//	 │             └──► refused: Failed, until something changes                │
+//	 └◄── changed, synced, a week has passed, the lease ended ◄── confirmed ◄───┘
 //
 // A target is one Azure id of one tenant: order, exclusion and the time that
 // orders reports at Microsoft belong to it, and outlive the host's records. A

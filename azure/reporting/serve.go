@@ -33,7 +33,7 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 		if err != nil || wait > 0 {
 			return served{wait: wait}, err
 		}
-		limit = 1
+		limit, oldest = 1, true // another device than the last that tried
 	}
 	c := &call{tenantID: tenantID, letter: letter, tenant: t}
 	quota, drawn := paced(letter)
