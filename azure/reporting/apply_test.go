@@ -32,7 +32,7 @@ func (w *world) see(change func(o *Observation)) effect {
 		Account: "account", TenantID: azureID1, DeviceID: "host-1", Platform: azure.PlatformIOS, SeenAt: w.now,
 	}
 	change(&o)
-	o.canonical()
+	o.canonical(w.now)
 	p := w.pointers[o.DeviceID]
 	if p == nil {
 		p = &pointer{}

@@ -136,10 +136,15 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 		d.LastReported = status.LastReported{State: a.State, Time: a.At, AzureDeviceID: t.AzureID}
 	}
 	why := t.reportTime(&d, r, decided)
+	if own := t.standingOf(r); own != status.BlankUnspecified {
+		// The id's standing is another record's.
+		d.ComplianceStatus, d.ReportTime, d.Cause, d.LastReported = status.ReportStateUnspecified, time.Time{}, "", status.LastReported{}
+		why = own
+	}
 	switch {
 	case tenant.Mode == ModeOff:
 		d.ComplianceStatus, d.ReportTime, why = status.ReportStateUnspecified, time.Time{}, status.BlankOff
-	case why == status.BlankUnspecified:
+	case why == status.BlankUnspecified, why == status.BlankSuperseded, why == status.BlankNothingToRemove:
 	case tenant.Mode == ModePaused && decided.act == actReport:
 		why, d.ComplianceStatus, d.Cause = status.BlankNotCalledYet, status.InProgress, "paused"
 	case tenant.Mode == ModeReportOnly && decided.act == actReport:
@@ -158,6 +163,20 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 		d.Blank.ComplianceStatus = why
 	}
 	return d
+}
+
+// standingOf answers why the standing that is reported is not that of a record;
+// BlankUnspecified: it is, or it is the stricter of those that claim the id.
+func (t *target) standingOf(r *record) status.BlankReason {
+	switch owner, _ := t.owner(); {
+	case owner == r || owner == nil:
+		return status.BlankUnspecified
+	case r.State == compliance.StateRemoved:
+		return status.BlankNothingToRemove // it only released its claim
+	case t.superseded(r):
+		return status.BlankSuperseded
+	}
+	return status.BlankUnspecified
 }
 
 // reportTime writes the report time into d, or answers why it is blank.

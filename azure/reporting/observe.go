@@ -187,7 +187,7 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 	for at, i := range taken {
 		if isNews[at] {
 			some = append(some, observations[i])
-			some[len(some)-1].canonical()
+			some[len(some)-1].canonical(s.now)
 		}
 	}
 	if err := s.getTargets(some); err != nil {

@@ -33,7 +33,7 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 		if err != nil || wait > 0 {
 			return served{wait: wait}, err
 		}
-		limit = 1
+		limit, oldest = 1, true // another device than the last that tried
 	}
 	c := &call{tenantID: tenantID, letter: letter, tenant: t}
 	quota, drawn := paced(letter)
@@ -63,9 +63,10 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 	return served{more: len(rows) == limit}, e.deliver(ctx, c, rows, began)
 }
 
-// mostAtOnce is how many devices one call carries: a full batch of Microsoft
-// Graph.
-const mostAtOnce = 20
+// mostAtOnce is how many devices one call carries at most. A quota of
+// Microsoft's allows a tenth of it at once; a reporter with quotas of its own
+// may be faster than the store.
+const mostAtOnce = 200
 
 // deliver sends rows that were claimed since began, and records their outcomes,
 // also when ctx has ended meanwhile: what was sent must not be forgotten. A

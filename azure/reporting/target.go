@@ -131,30 +131,41 @@ func (t *target) drop(host string) {
 
 // owner answers the record whose standing counts, nil where there is none, and
 // whether others claim the id as well without anything that tells which is
-// right. Then the stricter standing counts.
+// right. Then the stricter standing counts. A time of enrolment that is not
+// known does not tell.
 func (t *target) owner() (r *record, conflict bool) {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Released {
+		if other.Released || t.superseded(other) {
 			continue
 		}
-		if r == nil {
-			r = other
-			continue
-		}
-		switch newer := other.EnrolledAt.Compare(r.EnrolledAt); {
-		case newer > 0:
-			r, conflict = other, false
-		case newer == 0 && other.live() && r.live():
+		switch {
+		case r == nil, other.live() && !r.live():
+			r = other // what was removed no longer claims
+		case other.live():
 			conflict = true
 			if stricter(other.State, r.State) > 0 {
 				r = other
 			}
-		case newer == 0 && other.live():
-			r = other // what was removed no longer claims
 		}
 	}
 	return r, conflict
+}
+
+// superseded reports whether another record's enrolment is newer than r's.
+func (t *target) superseded(r *record) bool {
+	for i := range t.Records {
+		if other := &t.Records[i]; !other.Released && other.enrolledAfter(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// enrolledAfter reports whether r was enrolled after another record, as far as
+// both times are known.
+func (r *record) enrolledAfter(other *record) bool {
+	return !r.EnrolledAt.IsZero() && !other.EnrolledAt.IsZero() && r.EnrolledAt.After(other.EnrolledAt)
 }
 
 // claimants answers how many records claim the id.
@@ -174,7 +185,7 @@ func (t *target) claimants() int {
 func (t *target) newest(r *record) bool {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Host != r.Host && other.live() && !r.EnrolledAt.After(other.EnrolledAt) {
+		if other.Host != r.Host && other.live() && !r.enrolledAfter(other) {
 			return false
 		}
 	}
