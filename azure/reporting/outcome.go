@@ -220,7 +220,10 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		f.Retry = now.Add(absentRetry(f.Tries))
 	default:
 		most := 15 * time.Minute
-		if e.Scope == azure.ScopeTenant {
+		switch {
+		case e.Kind == azure.ErrForbidden:
+			most = time.Hour // it may be this device's fault, and last
+		case e.Scope == azure.ScopeTenant:
 			most = 2 * time.Minute // it is the tenant that waits
 		}
 		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, most)))

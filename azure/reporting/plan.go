@@ -164,5 +164,8 @@ func (t *target) reportState(d decision) status.ReportState {
 }
 
 // shown reports whether a failure is shown as Failed, rather than as something
-// still in progress: a refusal is; what passes by itself is not.
-func (f *failure) shown() bool { return f.Retry.IsZero() || f.Tries > 28 }
+// still in progress: a refusal is, and what was tried for a day; that Microsoft
+// does not answer says nothing of the device and passes by itself.
+func (f *failure) shown() bool {
+	return f.Retry.IsZero() || f.Tries > 28 && f.Err.Kind != azure.ErrUnavailable
+}
