@@ -31,22 +31,53 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.log.Warn("the store failed", "error", err)
 			next = time.Now().Add(e.o.Poll)
 		}
+		if r.pending() {
+			continue
+		}
 		timer := time.NewTimer(max(0, time.Until(next)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
 		case s := <-r.done:
-			delete(r.busy, s.queue)
-			delete(r.skip, s.queue)
-			if s.wait > 0 {
-				r.skip[s.queue] = time.Now().Add(s.wait)
-			}
+			r.finished(s)
 		case <-e.signal:
 			clear(r.skip)
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// pending takes what has happened meanwhile, in an order of its own rather than
+// in one that a select draws: so that a simulation can be replayed.
+func (r *run) pending() (any bool) {
+	if r.ctx.Err() != nil {
+		return false
+	}
+	select {
+	case <-r.e.signal:
+		clear(r.skip)
+		any = true
+	default:
+	}
+	for {
+		select {
+		case s := <-r.done:
+			r.finished(s)
+			any = true
+		default:
+			return any
+		}
+	}
+}
+
+// finished takes back a queue that was served.
+func (r *run) finished(s served) {
+	delete(r.busy, s.queue)
+	delete(r.skip, s.queue)
+	if s.wait > 0 {
+		r.skip[s.queue] = time.Now().Add(s.wait)
 	}
 }
 
