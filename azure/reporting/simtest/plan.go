@@ -78,6 +78,9 @@ func newPlan(seed uint64, began time.Time) *plan {
 	if p.options.Linger > 0 {
 		p.latest = p.options.Linger - 10*time.Second
 	}
+	if maskLinger {
+		p.latest = 2 * time.Second
+	}
 	rate, burst := 20.0, 40
 	if d.chance(0.6) {
 		rate, burst = pick(d, 0.2, 1, 4), d.among(3, 8)
@@ -147,8 +150,11 @@ func (p *plan) drawModes(d dice) {
 		at := d.between(time.Minute, p.active)
 		for range d.among(0, 3) {
 			m := pick(d, reporting.ModeOff, reporting.ModePaused, reporting.ModeReportOnly)
+			if m == reporting.ModeReportOnly && maskReportOnly {
+				m = reporting.ModeOff
+			}
 			p.setMode(t, at, m)
-			if at += d.between(time.Hour, 40*time.Hour); at > p.active && d.chance(0.3) {
+			if at += d.between(time.Hour, 14*time.Hour); at > p.active && d.chance(0.15) {
 				break
 			}
 			p.setMode(t, min(at, p.active-time.Hour), reporting.ModeOn)
@@ -169,6 +175,9 @@ func (p *plan) drawJumps(d dice) {
 	}
 	for range d.among(1, 3) {
 		by := pick(d, d.between(-30*time.Second, 30*time.Second), d.between(-20*time.Minute, 20*time.Minute), d.between(0, 3*time.Hour))
+		if maskBehind {
+			by = by.Abs()
+		}
 		at := d.between(0, p.active)
 		p.events = append(p.events, event{name: fmt.Sprintf("clock %v", by), at: at, do: func(w *world, _ dice) {
 			w.clock.jump(by)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
@@ -20,6 +21,7 @@ type rules struct {
 	tenants map[string]*registered
 	records map[key]*record
 	wishes  map[ref]*target
+	tell    func(format string, args ...any)
 }
 
 // key names a record of the host.
@@ -92,13 +94,9 @@ type wish struct {
 	removed   time.Time
 }
 
-func newRules(c *clock) *rules {
-	return &rules{clock: c, tenants: map[string]*registered{}, records: map[key]*record{}, wishes: map[ref]*target{}}
+func newRules(c *clock, tell func(string, ...any)) *rules {
+	return &rules{clock: c, tell: tell, tenants: map[string]*registered{}, records: map[key]*record{}, wishes: map[ref]*target{}}
 }
-
-// strict is whether an observation that changes nothing still orders later
-// ones, though it is written once an hour only.
-const strict = false
 
 // counts is what Observe should have said.
 type counts struct {
@@ -178,7 +176,7 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 				order = -1
 			}
 		}
-		if order <= 0 && seen.After(rec.marked) && !strict {
+		if order <= 0 && (rec.gray || seen.After(rec.marked)) && maskHour {
 			rec.gray = true
 			r.changed(rec, now)
 			return unsure
@@ -233,28 +231,31 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 		if o.State == compliance.StateRemoved {
 			rec.removed = now
 		}
-		if !tie {
-			rec.gray = false
-		}
+	}
+	if !tie && seen.Sub(rec.marked) >= time.Hour && rec.says(o) && o.AzureDeviceID != "" && code != "" && o.UserID != "" && o.State == rec.state {
+		rec.gray = false // it says everything
 	}
 	i := mended(o.Inventory)
-	if o.Inventory.DeviceName != "" {
+	if i.DeviceName != "" {
 		rec.inventory.DeviceName = i.DeviceName
 	}
-	if o.Inventory.OSVersion != "" {
+	if i.OSVersion != "" {
 		rec.inventory.OSVersion = i.OSVersion
 	}
 	rec.count++
-	what := unsure
-	switch {
-	case fresh || anew || before.state != rec.state || before.code != rec.code || before.azureID != rec.azureID || before.user != rec.user ||
-		before.inventory != rec.inventory:
-		what = differing
-	case before.upn == rec.upn && before.waits == rec.waits:
-		what = same
-	}
-	if fresh || what != same || seen.Sub(rec.marked) >= time.Hour {
+	equal := !fresh && !anew && before.state == rec.state && before.code == rec.code && before.azureID == rec.azureID && before.user == rec.user &&
+		before.inventory == rec.inventory && before.upn == rec.upn && before.waits == rec.waits
+	if !equal || seen.Sub(rec.marked) >= time.Hour {
 		rec.marked = rec.seen
+	}
+	what := differing
+	switch {
+	case before.gray || before.lost != "" || maskBrokenText && !utf8.ValidString(o.Inventory.DeviceName):
+		what = unsure
+	case equal:
+		what = same
+	case before.upn != rec.upn || before.waits != rec.waits:
+		what = unsure
 	}
 	for _, id := range []string{before.azureID, before.lost, rec.azureID, rec.lost} {
 		r.weigh(ref{k.tenant, id}, now)
@@ -266,6 +267,9 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 func (rec *record) says(o reporting.Observation) bool {
 	code := status.ParseClientCode(string(o.ClientCode))
 	i := mended(o.Inventory)
+	if rec.state == compliance.StateRemoved {
+		return true // whatever it says comes to nothing
+	}
 	return (o.State == compliance.StateUnspecified || o.State == rec.state) && (code == "" || code == rec.code) &&
 		(o.AzureDeviceID == "" || canonical(o.AzureDeviceID) == rec.azureID) && (o.UserID == "" || canonical(o.UserID) == rec.user) &&
 		(i.DeviceName == "" || i.DeviceName == rec.inventory.DeviceName) && (i.OSVersion == "" || i.OSVersion == rec.inventory.OSVersion)
@@ -302,6 +306,7 @@ func (r *rules) weigh(id ref, now time.Time) {
 	w := r.wish(t)
 	if n := len(t.wishes); n == 0 || t.wishes[n-1].value != w {
 		t.wishes = append(t.wishes, since[wish]{time.Now(), w})
+		r.tell("rules: %.8s: %v", id.id, w)
 	}
 }
 
@@ -328,11 +333,11 @@ func (r *rules) wish(t *target) wish {
 			w.claimants++
 		}
 	}
-	if len(lost) > 0 && w.claimants == 0 {
+	if len(lost) > 0 {
 		// A new enrolment has begun on what was its device, and its id has not
 		// come yet.
 		w.aim = vague
-		w.claimants = len(lost)
+		w.claimants += len(lost)
 		return w
 	}
 	if len(claim) == 0 {
@@ -378,6 +383,9 @@ func (r *rules) wish(t *target) wish {
 	if w.aim != vague {
 		w.aim = owner.aim()
 	}
+	if maskOlderClaims && w.aim == remove && w.claimants > 0 {
+		w.aim = vague
+	}
 	return w
 }
 
@@ -401,6 +409,9 @@ func compareText(a, b string) int {
 // newer reports whether a is a newer enrolment than b, as far as the times
 // tell.
 func newer(a, b *record) bool {
+	if maskUnknownTimes {
+		return a.enrolled.After(b.enrolled)
+	}
 	return !a.enrolled.IsZero() && !b.enrolled.IsZero() && a.enrolled.After(b.enrolled)
 }
 

@@ -20,15 +20,16 @@ var (
 
 func TestSeeds(t *testing.T) {
 	var log io.Writer
+	twice := 0
 	if *steps != "" {
 		f, err := os.Create(*steps)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		log = f
+		log, twice = f, -1
 	}
-	simtest.Run(t, simtest.Harness{Open: open, Seeds: *seeds, First: *first, Log: log})
+	simtest.Run(t, simtest.Harness{Open: open, Seeds: *seeds, First: *first, Twice: twice, Log: log})
 }
 
 func open(_ *testing.T, now func() time.Time) reporting.Store {

@@ -61,7 +61,7 @@ func newWorld(t *testing.T, h Harness, seed uint64, p func(seed uint64, began ti
 		t: t, seed: seed, plan: p(seed, began), began: began, clock: &clock{}, steps: &steps{seed: seed, taken: map[int64]uint64{}},
 		trace: &trace{began: began, log: log}, azure: newMicrosoft(), over: make(chan struct{}),
 	}
-	w.rules, w.watch = newRules(w.clock), newWatch(w)
+	w.rules, w.watch = newRules(w.clock, w.trace.add), newWatch(w)
 	w.slots = make([]*process, w.plan.slots)
 	w.store = h.Open(t, w.clock.now)
 	return w
@@ -163,11 +163,16 @@ func (w *world) play(hand int, events []event) {
 			continue
 		}
 		var batch []*sight
-		for ; i < len(events) && events[i].seen != nil && len(batch) < 30 && !w.began.Add(events[i].at).After(time.Now()); i++ {
+		for ; i < len(events) && events[i].seen != nil && len(batch) < 30 && !(maskBatches && holds(batch, events[i].seen)) && !w.began.Add(events[i].at).After(time.Now()); i++ {
 			batch = append(batch, events[i].seen)
 		}
 		w.deliver(batch, d)
 	}
+}
+
+// holds reports whether a device is in a batch already.
+func holds(batch []*sight, s *sight) bool {
+	return slices.ContainsFunc(batch, func(b *sight) bool { return b.DeviceID == s.DeviceID })
 }
 
 // given reports whether the world was given up.
@@ -238,10 +243,10 @@ func (w *world) compare(batch []*sight, got reporting.Observed, want counts, d d
 		w.wrong("Observe counts %d changed, %d unchanged, %d stale; %d were taken", got.Changed, got.Unchanged, got.Stale, taken)
 	}
 	if least, most := want.stale, want.stale+want.rest+want.same+want.dull; got.Stale < least || got.Stale > most {
-		w.wrong("Observe counts %d stale, not %d to %d: %s", got.Stale, least, most, sights(batch))
+		w.wrong("Observe counts %d stale, not %d to %d (%+v): %s", got.Stale, least, most, got, sights(batch))
 	}
 	if least, most := want.differing, want.differing+want.rest; got.Changed < least || got.Changed > most {
-		w.wrong("Observe counts %d changed, not %d to %d: %s", got.Changed, least, most, sights(batch))
+		w.wrong("Observe counts %d changed, not %d to %d (%+v): %s", got.Changed, least, most, got, sights(batch))
 	}
 	if len(again) > 0 {
 		own := dice{rngOf(d.Uint64(), 1)}
@@ -258,6 +263,9 @@ func sights(batch []*sight) string {
 		texts[i] = fmt.Sprintf("%s %.8s %s %q seen %s v%d user %.4s", s.DeviceID, s.AzureDeviceID, s.State, s.ClientCode, s.SeenAt.Format("02T15:04:05"), s.Version, s.UserID)
 		if s.EnrollmentID != "" {
 			texts[i] += " " + s.EnrollmentID
+		}
+		if s.Inventory.DeviceName != "" {
+			texts[i] += fmt.Sprintf(" %.12q %s", s.Inventory.DeviceName, s.Inventory.OSVersion)
 		}
 	}
 	return strings.Join(texts, "; ")
