@@ -56,13 +56,19 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 
 	// An earlier call may arrive after this one: one of a claim that has no
 	// outcome, of another engine, or one that was given up.
-	overtaken := n.row.Claims > 1 || lost
-	if accepted {
-		overtaken = overtaken || slices.ContainsFunc(t.Doubts, func(s compliance.State) bool { return s != n.report.State })
-		t.Doubts = nil
-	} else if failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 && !slices.Contains(t.Doubts, n.report.State) {
-		t.Doubts = append(t.Doubts, n.report.State)
+	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(now) || d.Until.Sub(now) > 2*o.Linger })
+	if n.row.Claims > 1 || lost {
+		t.doubt(compliance.StateUnspecified, now.Add(o.Linger))
 	}
+	if !accepted && failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 {
+		t.doubt(n.report.State, now.Add(o.Linger))
+	}
+	if accepted {
+		t.Unsure = nil
+	} else if failed.Outcome == azure.OutcomeUnknown && !slices.Contains(t.Unsure, n.report.State) {
+		t.Unsure = append(t.Unsure, n.report.State)
+	}
+	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
 	switch {
 	case overtaken:
@@ -96,6 +102,11 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
 		}
 	}
+}
+
+// doubt notes that an attempt may still arrive.
+func (t *target) doubt(s compliance.State, until time.Time) {
+	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
 }
 
 // accept takes a standing that Microsoft accepted.
@@ -161,7 +172,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 	case now.Sub(m.Since) > o.MessageTimeout:
 		// The standing may still come to be, so that a newer one has to be
 		// sent even where it is the one from before.
-		t.Doubts = append(t.Doubts, t.Accepted.State)
+		t.doubt(t.Accepted.State, now.Add(o.Linger))
 		t.Message, t.Accepted, t.Before = nil, t.Before, nil
 		t.Again, t.Linger = true, now
 		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, now)
@@ -191,6 +202,10 @@ func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
 		}
 	case failed.Kind == azure.ErrForbidden || failed.Kind == azure.ErrUnsupported || failed.Kind == azure.ErrRejected || failed.Kind == azure.ErrInvalid:
 		t.DeleteAt, t.Kept = time.Time{}, failed.Kind // the first step stands
+	case failed.Kind == azure.ErrConflict:
+		// Azure shows the device as compliant: somebody else wrote it. The
+		// first step comes first again.
+		t.DeleteAt, t.Again, t.Linger = time.Time{}, true, now
 	default:
 		t.Deletions++
 		t.DeleteAt = now.Add(max(failed.RetryAfter, backOff(t.Deletions, time.Minute, 24*time.Hour)))
