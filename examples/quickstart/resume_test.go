@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/examples/internal/simproc"
 )
 
 // isReport tells reports from questions and tokens.
@@ -154,20 +153,14 @@ func TestKilledAndRunAgain(t *testing.T) {
 	}
 }
 
-// The variables by which a child knows where the test's Microsoft is.
-const (
-	childServer = "QUICKSTART_TEST_SERVER"
-	childCert   = "QUICKSTART_TEST_CERT"
-)
-
 func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
 	t.Helper()
-	cert := filepath.Join(t.TempDir(), "server.der")
-	require.NoError(t, os.WriteFile(cert, server.Certificate().Raw, 0o600))
+	where, err := simproc.Environ(server, t.TempDir())
+	require.NoError(t, err)
 	self, err := os.Executable()
 	require.NoError(t, err)
 	child := exec.Command(self, args...)
-	child.Env = append(os.Environ(), childServer+"="+server.Listener.Addr().String(), childCert+"="+cert)
+	child.Env = append(os.Environ(), where...)
 	for name, value := range secretEnv() {
 		child.Env = append(child.Env, name+"="+value)
 	}
@@ -184,26 +177,13 @@ func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
 // TestMain lets the test's program be the quickstart itself, for the tests that
 // kill it.
 func TestMain(m *testing.M) {
-	server := os.Getenv(childServer)
-	if server == "" {
+	microsoft, err := simproc.Client()
+	if err != nil {
+		panic(err)
+	}
+	if microsoft == nil {
 		os.Exit(m.Run())
 	}
-	der, err := os.ReadFile(os.Getenv(childCert))
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	microsoft := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, server)
-		},
-		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "example.com"},
-	}}
 	p := program{getenv: os.Getenv, home: os.UserConfigDir, stdout: os.Stdout, stderr: os.Stderr, transport: microsoft}
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }
