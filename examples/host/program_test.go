@@ -213,6 +213,36 @@ func TestEndsWithRequestsUnderWay(t *testing.T) {
 	})
 }
 
+// A report that is under way when the program is to end is waited for, and
+// what came of it is written down: the next program does not send it again.
+func TestEndsWithReportsUnderWay(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "store.db")
+	synctest.Test(t, func(t *testing.T) {
+		sim := microsoft(t)
+		s := start(t, sim, store)
+		s.want(200, "PUT", "/v1/tenants/"+tenantA, `{"account":"contoso","mode":"on"}`)
+		sim.Inject(azuresim.Fault{Match: azuresim.ForDevice(azure1), Times: 1, AnswerDelay: 5 * time.Second})
+		s.checkIn("pc-1", "windows", azure1, `["quarantine"]`)
+		time.Sleep(time.Second)
+		began := time.Now()
+		if code := s.stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if took := time.Since(began); took < 3*time.Second { // virtual
+			t.Errorf("it ended after %v, and did not wait", took)
+		}
+		s = start(t, sim, store)
+		if d := s.details("pc-1"); d.ComplianceStatus != status.Successful {
+			t.Errorf("after a restart: %+v", d)
+		}
+		time.Sleep(10 * time.Minute)
+		if n := sim.WriteCount(tenantA, azure1); n != 1 {
+			t.Errorf("%d writes, want 1", n)
+		}
+		s.stop()
+	})
+}
+
 // What keeps the program from starting is said, and nothing is left behind.
 func TestDoesNotStart(t *testing.T) {
 	dir := t.TempDir()

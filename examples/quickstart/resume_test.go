@@ -80,6 +80,30 @@ func TestInterruptedAndRunAgain(t *testing.T) {
 	}
 }
 
+// What cannot get through in this run is not waited for.
+func TestEndsWithoutWaiting(t *testing.T) {
+	const phone = tenantA + ",IP-6,ios,dddddddd-0000-4000-8000-000000000006,Success,,none,,,"
+	for _, tc := range []struct {
+		name string
+		env  map[string]string
+		row  string
+	}{
+		{"refused", secretEnv(), phone},
+		{"the tenant does not let in", with(secretEnv(), envSecret, "wrong"), windows(tenantA, "1", "none")},
+		{"waits for its user", secretEnv(), tenantA + ",PC-1,windows," + azureID("1") + ",Account_Logged_Out,,none,,,"},
+	} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			runWith(t.Context(), t, tc.env, microsoft(t, nil, withSecret()).Client(),
+				"-apply", "-store", filepath.Join(dir, "store.db"), "-fleet", writeFleet(t, tc.row))
+			if took := time.Since(began); took > 10*time.Second { // virtual
+				t.Errorf("%s: it took %v", tc.name, took)
+			}
+		})
+	}
+}
+
 // killer is Microsoft on loopback, which kills the program that reports to it
 // when the n-th report comes, before or after working on it.
 type killer struct {
