@@ -57,11 +57,13 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	// An earlier call may arrive after this one: one of a claim that has no
 	// outcome, of another engine, or one that was given up.
 	overtaken := n.row.Claims > 1 || lost
+	unknown := !accepted && failed.Outcome == azure.OutcomeUnknown
 	if accepted {
-		overtaken = overtaken || slices.ContainsFunc(t.Doubts, func(s compliance.State) bool { return s != n.report.State })
-		t.Doubts = nil
-	} else if failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 && !slices.Contains(t.Doubts, n.report.State) {
-		t.Doubts = append(t.Doubts, n.report.State)
+		// What was given up a moment ago may still overtake the next one too.
+		t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(n.row.ClaimedAt) })
+		overtaken = overtaken || slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
+	} else if unknown && failed.StatusCode == 0 {
+		t.doubted(n.report.State, now.Add(o.Linger))
 	}
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
 	switch {
@@ -69,6 +71,10 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.Again, t.Linger = true, now.Add(o.Linger)
 	case lingered:
 		t.Again, t.Linger = false, time.Time{}
+	case unknown && t.Accepted != nil && t.Accepted.State != n.report.State:
+		// Azure may hold it: what was accepted before has to be sent again
+		// should it be the newest once more.
+		t.Again, t.Linger = true, now
 	}
 
 	switch {
@@ -93,6 +99,12 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
 		}
 	}
+}
+
+// doubted notes a standing that may still come to be, until then.
+func (t *target) doubted(s compliance.State, until time.Time) {
+	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s })
+	t.Doubts = append(t.Doubts, doubt{State: s, Until: until})
 }
 
 // accept takes a standing that Microsoft accepted.
@@ -160,7 +172,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 	case now.Sub(m.Since) > o.MessageTimeout:
 		// The standing may still come to be, so that a newer one has to be
 		// sent even where it is the one from before.
-		t.Doubts = append(t.Doubts, t.Accepted.State)
+		t.doubted(t.Accepted.State, now.Add(o.Linger))
 		t.Message, t.Accepted, t.Before = nil, t.Before, nil
 		t.Again, t.Linger = true, now
 		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, now)

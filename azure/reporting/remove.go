@@ -90,7 +90,8 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 // call is under way, or its outcome is not known.
 func (t *target) mayBeCompliant(calling bool) bool {
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
-	return calling || holds(t.Accepted) || holds(t.Before) || slices.Contains(t.Doubts, compliance.StateCompliant) ||
+	return calling || holds(t.Accepted) || holds(t.Before) ||
+		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
 		t.Close != nil || len(t.Closing) > 0
 }
 

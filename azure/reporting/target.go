@@ -40,9 +40,9 @@ type target struct {
 	Again  bool      `json:"again,omitempty"`
 	Linger time.Time `json:"linger,omitzero"`
 
-	// Doubts are the standings of attempts whose outcome is not known and
-	// which may still arrive.
-	Doubts []compliance.State `json:"doubts,omitempty"`
+	// Doubts are attempts whose outcome is not known and which may still
+	// arrive.
+	Doubts []doubt `json:"doubts,omitempty"`
 
 	// Sync: an administrator asked for a report now.
 	Sync asked `json:"sync,omitempty"`
@@ -103,6 +103,12 @@ type message struct {
 	Since   time.Time     `json:"since"`
 	PollAt  time.Time     `json:"pollAt"`
 	Polls   int           `json:"polls,omitempty"`
+}
+
+// doubt is an attempt that was given up.
+type doubt struct {
+	State compliance.State `json:"state"`
+	Until time.Time        `json:"until"` // it is not expected to arrive any more
 }
 
 // failure is why the newest attempt did not succeed.
