@@ -30,6 +30,9 @@ func newErrand(row Row, k *rules) (*errand, bool, error) {
 	if err := decodeJSON(row, &n.target); err != nil {
 		return nil, false, err
 	}
+	if row.Claims > 1 && reports(row.Queue) && !n.target.Again {
+		n.target.Again = true // an earlier report has no outcome
+	}
 	n.decision = n.target.decide(row.ClaimedAt, k)
 	if n.act == actNothing || n.due.After(row.ClaimedAt) {
 		return n, false, nil
