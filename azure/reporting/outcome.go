@@ -143,9 +143,12 @@ func (t *target) closed(n *errand, now time.Time) {
 				break
 			}
 		}
-		return
+		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
+			return
+		}
+	} else {
+		t.Close = nil
 	}
-	t.Close = nil
 	t.Message, t.Before = nil, nil
 	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 }
