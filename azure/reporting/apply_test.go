@@ -220,7 +220,8 @@ func TestAnotherUser(t *testing.T) {
 	if d := w.decide(azureID1); d.act != actClose {
 		t.Errorf("got %+v, want the earlier user's pair closed", d)
 	}
-	w.targets[azureID1].Closing = nil
+	closing := w.targets[azureID1].Closing[0]
+	w.targets[azureID1].closed(&errand{target: target{Closing: w.targets[azureID1].Closing}, closing: &closing}, w.now)
 	if d := w.decide(azureID1); d.act == actReport || d.blank != status.BlankWaitsForSignIn {
 		t.Errorf("got %+v, want compliant to wait for a new Success", d)
 	}

@@ -84,7 +84,7 @@ func (t *target) decide(now time.Time, k *rules) decision {
 		}
 		return d
 	}
-	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() && t.claimants() == 0 {
+	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() && t.claimants() == 0 && k.deleteAfter >= 0 {
 		d.act, d.due, d.urgency = actDelete, t.DeleteAt, urgencyDelete
 	}
 	return d

@@ -34,6 +34,12 @@ type Device struct {
 	// refresh included.
 	Confirmed time.Time `json:"confirmed,omitzero"`
 
+	// Removal says how far a removal that was accepted went, and DeleteAt when
+	// its second step, the deletion of the directory object, is due; zero where
+	// there is none.
+	Removal  azure.RemovalForm `json:"removal,omitempty"`
+	DeleteAt time.Time         `json:"deleteAt,omitzero"`
+
 	status.Device
 }
 
@@ -106,7 +112,7 @@ func (t *target) device(tenantID string, r *record, tenant *tenantDocument, now 
 		d.Failure = new(t.Failure.Err)
 	}
 	if t.Accepted != nil {
-		d.Confirmed = t.Accepted.At
+		d.Confirmed, d.Removal, d.DeleteAt = t.Accepted.At, t.Accepted.Removal, t.DeleteAt
 	}
 	if r != nil {
 		d.DeviceID, d.Standing = r.Host, r.State

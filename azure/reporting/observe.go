@@ -278,6 +278,9 @@ func (s *sighting) take(o *Observation) effect {
 		at = from
 	}
 	p.digest, p.seen, p.changed = o.digest(), max(p.seen, o.SeenAt.UnixMicro()), true
+	if c.partly {
+		p.digest = [16]byte{} // the same again, later, says more
+	}
 	if r := at.find(o.DeviceID); r != nil {
 		p.strict = r.State == compliance.StateNonCompliant
 	}

@@ -91,6 +91,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		if !t.Again {
 			t.closed(n, now)
 		}
+		if len(n.target.Closing) > 0 && n.closing.UserID == t.user() {
+			t.Again, t.Linger = true, now // the user came back meanwhile
+		}
 	default:
 		t.Failure, t.Sync, t.Resync = nil, askedNot, false
 		t.accept(n, now, o)
@@ -136,13 +139,8 @@ const closedEnrolment = "\x00closed"
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
 	t.Failure = nil
-	if len(n.target.Closing) > 0 {
-		for i, c := range t.Closing {
-			if c == *n.closing {
-				t.Closing = append(t.Closing[:i:i], t.Closing[i+1:]...)
-				break
-			}
-		}
+	if len(n.target.Closing) > 0 { // of an earlier user
+		t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c == *n.closing })
 		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
 			return
 		}
@@ -229,9 +227,9 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		return
 	}
 	f.Tries++
-	switch e.Kind {
-	case azure.ErrInvalid, azure.ErrUnsupported, azure.ErrRejected:
-	case azure.ErrDeviceNotFound, azure.ErrUserNotFound:
+	switch {
+	case e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected):
+	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
 		f.Retry = now.Add(absentRetry(f.Tries))
 	default:
 		most := 15 * time.Minute

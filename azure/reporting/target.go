@@ -45,7 +45,7 @@ type target struct {
 	Doubts []doubt `json:"doubts,omitempty"`
 
 	// Sync: an administrator asked for a report now.
-	Sync asked `json:"sync,omitempty"`
+	Sync asking `json:"sync,omitempty"`
 
 	// Resync: after a restored backup nothing counts as accepted, and
 	// compliant waits until the host has observed the device again.
@@ -68,13 +68,13 @@ type target struct {
 	Close *closing `json:"close,omitempty"`
 }
 
-// asked says how a report was asked for.
-type asked uint8
+// asking says how a report was asked for.
+type asking uint8
 
 const (
-	askedNot  asked = iota
-	askedMany       // for many devices: after what users wait for
-	askedOne        // for this device: somebody is waiting
+	askedNot  asking = iota
+	askedMany        // for many devices: after what users wait for
+	askedOne         // for this device: somebody is waiting
 )
 
 // accepted is a standing that Microsoft accepted.
