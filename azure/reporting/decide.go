@@ -128,28 +128,24 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	}
 
 	held := compliance.StateUnspecified // what Azure holds
-	if t.Accepted != nil && !t.Resync {
+	if t.Accepted != nil && t.Resync == resyncNot {
 		held = t.Accepted.State
 	}
-	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync) {
+	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) {
 		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
 			d.blank = status.BlankWaitsForSignIn
 			if r.code(t.AzureID) == "" {
 				d.blank = status.BlankNoResult
 			}
-			if t.Resync {
+			if t.Resync == resyncWaits {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		if t.Again && held == compliance.StateNonCompliant {
-			// A claim of compliance from before may still arrive.
-			d.act, d.state, d.due, d.urgency = actReport, held, t.Linger, urgencyRestrict
-		}
-		return d // what Azure holds stays, and is not refreshed
+		return d.again(t, held) // what Azure holds stays, and is not refreshed
 	}
 	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d
+		return d.again(t, held)
 	}
 
 	d.act = actReport
@@ -175,6 +171,15 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	default:
 		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh
 		d.due = past(t.Accepted.At, now).Add(k.refresh - t.early(k))
+	}
+	return d
+}
+
+// again has what Azure holds sent once more while a newer standing waits, where
+// a claim of compliance from before may still arrive.
+func (d decision) again(t *target, held compliance.State) decision {
+	if t.Again && (held == compliance.StateNonCompliant || held == compliance.StateRemoved) {
+		d.act, d.state, d.due, d.urgency = actReport, held, t.Linger, urgencyRestrict
 	}
 	return d
 }

@@ -64,6 +64,8 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		overtaken = overtaken || slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	} else if unknown && failed.StatusCode == 0 {
 		t.doubted(n.report.State, now.Add(o.Linger))
+	} else if unknown {
+		t.doubted(n.report.State, now) // it has arrived, if it has
 	}
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
 	switch {
@@ -95,7 +97,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Again, t.Linger = true, now // the user came back meanwhile
 		}
 	default:
-		t.Failure, t.Sync, t.Resync = nil, askedNot, false
+		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
 		t.accept(n, now, o)
 		if r, _ := t.owner(); r == nil && t.Close == nil && t.Accepted.State != compliance.StateRemoved {
 			// Its device went elsewhere while it was reported here.

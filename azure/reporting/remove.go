@@ -188,7 +188,7 @@ func (t *target) resync(now time.Time) {
 	if t.AzureID == "" {
 		return
 	}
-	t.Resync = true
+	t.Resync = resyncWaits
 	t.Message, t.Before, t.Failure = nil, nil, nil
 	t.DeleteAt, t.Deletions = time.Time{}, 0
 	later(&t.Floor, now.Truncate(time.Second))
