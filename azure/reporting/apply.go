@@ -122,7 +122,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if changed {
 		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, now)
 	}
-	to.Resync = false
+	if to.Resync == resyncWaits {
+		to.Resync = resyncDue
+	}
 	c.effect = effectNone
 	if changed {
 		c.effect = effectChanged
@@ -149,7 +151,7 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !told && !t.uncertain(compliance.StateRemoved) {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
 	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}

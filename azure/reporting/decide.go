@@ -128,29 +128,24 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	}
 
 	held := compliance.StateUnspecified // what Azure holds
-	if t.Accepted != nil && !t.Resync && !t.calling && !t.uncertain(r.State) {
+	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) {
 		held = t.Accepted.State
 	}
-	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync) {
+	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) {
 		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
 			d.blank = status.BlankWaitsForSignIn
 			if r.code(t.AzureID) == "" {
 				d.blank = status.BlankNoResult
 			}
-			if t.Resync {
+			if t.Resync == resyncWaits {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		if t.Accepted != nil && t.Accepted.State == compliance.StateNonCompliant &&
-			(t.Again || t.calling || t.uncertain(compliance.StateNonCompliant)) {
-			// A claim of compliance from before may have come, or still come.
-			d.act, d.state, d.due, d.urgency = actReport, compliance.StateNonCompliant, t.Linger, urgencyRestrict
-		}
-		return d // what Azure holds stays, and is not refreshed
+		return d.again(t) // what Azure holds stays, and is not refreshed
 	}
 	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d
+		return d.again(t)
 	}
 
 	d.act = actReport
@@ -176,6 +171,15 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	default:
 		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh
 		d.due = past(t.Accepted.At, now).Add(k.refresh - t.early(k))
+	}
+	return d
+}
+
+// again has what Azure accepted sent once more while a newer standing waits,
+// where a claim of compliance from before may have come, or may still come.
+func (d decision) again(t *target) decision {
+	if a := t.Accepted; a != nil && a.State != compliance.StateCompliant && (t.Again || t.calling || t.uncertain(a.State)) {
+		d.act, d.state, d.due, d.urgency = actReport, a.State, t.Linger, urgencyRestrict
 	}
 	return d
 }

@@ -111,7 +111,7 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 					r := t.Records[0]
 					t.leave(&r, t.AzureID != "", row.Claims > 0)
 				}
-				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, false
+				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, resyncNot
 				return true, nil
 			})
 		if err != nil {

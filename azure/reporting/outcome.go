@@ -95,7 +95,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Again, t.Linger = true, now // the user came back meanwhile
 		}
 	default:
-		t.Failure, t.Sync, t.Resync = nil, askedNot, false
+		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
 		t.accept(n, now, o)
 		if r, _ := t.owner(); r == nil && t.Close == nil && t.Accepted.State != compliance.StateRemoved {
 			// Its device went elsewhere while it was reported here.
@@ -111,10 +111,13 @@ func (t *target) doubt(s compliance.State, until time.Time) {
 
 // accept takes a standing that Microsoft accepted.
 func (t *target) accept(n *errand, now time.Time, o *Options) {
-	before := t.Accepted
+	before, enrolment := t.Accepted, n.owner.enrolment()
+	if n.report.State == compliance.StateRemoved && n.owner.State != compliance.StateRemoved && before != nil {
+		enrolment = before.Enrolment // a removal of before, once more
+	}
 	t.Accepted = &accepted{
 		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
-		Platform: n.owner.Platform, Enrolment: n.owner.enrolment(), Inventory: n.carried, Removal: n.receipt.Removal,
+		Platform: n.owner.Platform, Enrolment: enrolment, Inventory: n.carried, Removal: n.receipt.Removal,
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {

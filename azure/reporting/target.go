@@ -58,7 +58,7 @@ type target struct {
 
 	// Resync: after a restored backup nothing counts as accepted, and
 	// compliant waits until the host has observed the device again.
-	Resync bool `json:"resync,omitempty"`
+	Resync resync `json:"resync,omitempty"`
 
 	// Held is the standing that the guard keeps until it is approved.
 	Held compliance.State `json:"held,omitempty"`
@@ -84,6 +84,15 @@ const (
 	askedNot  asking = iota
 	askedMany        // for many devices: after what users wait for
 	askedOne         // for this device: somebody is waiting
+)
+
+// resync says how far a target is after a restored backup.
+type resync uint8
+
+const (
+	resyncNot   resync = iota
+	resyncWaits        // until the host has observed the device again
+	resyncDue          // what Azure holds is not known, and the newest standing is sent
 )
 
 // accepted is a standing that Microsoft accepted.
