@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -131,7 +132,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) {
 		held = t.Accepted.State
 	}
-	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) {
+	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) && !t.unanswered(r) {
 		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
 			d.blank = status.BlankWaitsForSignIn
 			if r.code(t.AzureID) == "" {
@@ -182,6 +183,12 @@ func (d decision) again(t *target) decision {
 		d.act, d.state, d.due, d.urgency = actReport, a.State, t.Linger, urgencyRestrict
 	}
 	return d
+}
+
+// unanswered reports whether r's claim of compliance was made before and has no
+// answer that is known: it is made again, also where a new one would wait.
+func (t *target) unanswered(r *record) bool {
+	return !r.Waits && !r.NoID && slices.Contains(t.Unsure, compliance.StateCompliant)
 }
 
 // waits reports whether a new claim of compliance has to wait for the user.

@@ -46,9 +46,7 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 		if known && t.Mode != ModeOffBoarding {
 			t.Mode, t.Since = ModeOffBoarding, tx.Now()
 		}
-		if known && t.Parked != nil {
-			t.Parked.Probe = tx.Now()
-		}
+		t.tryNow(tx.Now())
 		return nil
 	})
 	if err != nil {
@@ -66,8 +64,8 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 		}
 		if progress != nil {
 			now := OffBoarding{Devices: left, Closed: max(0, first-left)}
-			if t, _, err := e.tenant(ctx, f.TenantID); err == nil && t.Parked != nil {
-				now.Cause = t.Parked.Err.Kind
+			if t, _, err := e.tenant(ctx, f.TenantID); err == nil && t.parked() != nil {
+				now.Cause = t.parked().Err.Kind
 			}
 			progress(now)
 		}

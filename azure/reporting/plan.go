@@ -74,7 +74,8 @@ func (t *target) platform() azure.Platform {
 
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
-	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.uncertain(d.state))
+	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.Accepted.Enrolment == closedEnrolment ||
+		t.uncertain(d.state))
 }
 
 // phase says where a target stands on the way of its newest standing, for

@@ -188,7 +188,7 @@ func (t *target) resync(now time.Time) {
 		return
 	}
 	t.Resync = resyncWaits
-	t.Message, t.Before, t.Failure = nil, nil, nil
+	t.Message, t.Before, t.Failure, t.Unsure, t.Doubts = nil, nil, nil, nil, nil
 	t.DeleteAt, t.Deletions = time.Time{}, 0
 	later(&t.Floor, now.Truncate(time.Second))
 }

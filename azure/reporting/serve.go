@@ -27,9 +27,9 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 	if !known || !t.sends() {
 		return served{wait: idle, why: waitsTenant}, nil
 	}
-	limit, probing := mostAtOnce, t.Parked != nil
+	limit, probing := mostAtOnce, t.channel(letter).Parked != nil
 	if probing {
-		wait, err := e.probe(ctx, tenantID)
+		wait, err := e.probe(ctx, tenantID, letter)
 		if err != nil || wait > 0 {
 			return served{wait: wait}, err
 		}
@@ -56,7 +56,7 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 			e.refund(ctx, tenantID, quota, c.granted)
 		}
 		if probing {
-			e.unprobe(ctx, tenantID)
+			e.unprobe(ctx, tenantID, letter)
 		}
 		return served{}, err
 	}
