@@ -19,10 +19,17 @@ type record struct {
 	UserID   string            `json:"userId,omitempty"`
 	UPN      string            `json:"upn,omitempty"`
 
-	// State is the newest standing that was evaluated, and Since when it came
-	// to be.
+	// State is the newest standing that was evaluated, and Since when this
+	// engine learned of it, by the store's clock.
 	State compliance.State `json:"state,omitempty"`
 	Since time.Time        `json:"since,omitzero"`
+
+	// Turned is when the standing last turned each way, as the guard counted
+	// it.
+	Turned turns `json:"turned,omitzero"`
+
+	// Sequence numbers the record's events.
+	Sequence int64 `json:"sequence,omitempty"`
 
 	Inventory   azure.Inventory `json:"inventory,omitzero"`
 	LastCheckIn time.Time       `json:"lastCheckIn,omitzero"`
@@ -102,13 +109,13 @@ func (r *record) enrol(o *Observation) {
 	*r = record{
 		Host: r.Host, Enrolment: o.EnrollmentID, EnrolledAt: o.EnrolledAt,
 		Platform: o.Platform, UserID: r.UserID, UPN: r.UPN, Inventory: r.Inventory, LastCheckIn: r.LastCheckIn,
-		Waits: true,
+		Turned: r.Turned, Sequence: r.Sequence, Waits: true,
 	}
 }
 
 // take puts what o says into r and reports whether anything but times
 // changed. The standing of a removed enrolment is final.
-func (r *record) take(o *Observation, rank order) (changed bool) {
+func (r *record) take(o *Observation, rank order, now time.Time) (changed bool) {
 	before := *r
 	if o.EnrollmentID != "" {
 		r.Enrolment = o.EnrollmentID
@@ -136,7 +143,7 @@ func (r *record) take(o *Observation, rank order) (changed bool) {
 	}
 	if o.State != compliance.StateUnspecified && before.State != compliance.StateRemoved &&
 		(rank != orderTie || stricter(o.State, before.State) > 0) && o.State != before.State {
-		r.State, r.Since = o.State, o.SeenAt
+		r.State, r.Since = o.State, now
 	}
 	later(&r.LastCheckIn, o.LastCheckIn)
 	comparable := *r

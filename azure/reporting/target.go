@@ -40,30 +40,42 @@ type target struct {
 	Again  bool      `json:"again,omitempty"`
 	Linger time.Time `json:"linger,omitzero"`
 
+	// Doubts are the standings of attempts whose outcome is not known and
+	// which may still arrive.
+	Doubts []compliance.State `json:"doubts,omitempty"`
+
 	// Sync: an administrator asked for a report now.
-	Sync bool `json:"sync,omitempty"`
+	Sync asking `json:"sync,omitempty"`
 
 	// Resync: after a restored backup nothing counts as accepted, and
 	// compliant waits until the host has observed the device again.
 	Resync bool `json:"resync,omitempty"`
 
-	// Held: the guard keeps the standing until it is approved; Approved is the
-	// standing that was.
-	Held     bool             `json:"held,omitempty"`
-	Approved compliance.State `json:"approved,omitempty"`
+	// Held is the standing that the guard keeps until it is approved.
+	Held compliance.State `json:"held,omitempty"`
 
 	// DeleteAt is when the directory object is deleted, Deletions how often
-	// that was tried.
-	DeleteAt  time.Time `json:"deleteAt,omitzero"`
-	Deletions int       `json:"deletions,omitempty"`
+	// that was tried, and Kept why it will not be.
+	DeleteAt  time.Time  `json:"deleteAt,omitzero"`
+	Deletions int        `json:"deletions,omitempty"`
+	Kept      azure.Kind `json:"kept,omitempty"`
 
 	// CompliantAt is when compliant was accepted last, for devices that flap.
 	CompliantAt time.Time `json:"compliantAt,omitzero"`
 
-	// Gone: the records' last standing on another id was reported from here;
-	// Azure is told once that this id is closed.
+	// Close: nobody claims the id any more, and Azure is told once that it is
+	// closed.
 	Close *closing `json:"close,omitempty"`
 }
+
+// asking says how a report was asked for.
+type asking uint8
+
+const (
+	askedNot  asking = iota
+	askedMany        // for many devices: after what users wait for
+	askedOne         // for this device: somebody is waiting
+)
 
 // accepted is a standing that Microsoft accepted.
 type accepted struct {
@@ -119,30 +131,41 @@ func (t *target) drop(host string) {
 
 // owner answers the record whose standing counts, nil where there is none, and
 // whether others claim the id as well without anything that tells which is
-// right. Then the stricter standing counts.
+// right. Then the stricter standing counts. A time of enrolment that is not
+// known does not tell.
 func (t *target) owner() (r *record, conflict bool) {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Released {
+		if other.Released || t.superseded(other) {
 			continue
 		}
-		if r == nil {
-			r = other
-			continue
-		}
-		switch newer := other.EnrolledAt.Compare(r.EnrolledAt); {
-		case newer > 0:
-			r, conflict = other, false
-		case newer == 0 && other.live() && r.live():
+		switch {
+		case r == nil, other.live() && !r.live():
+			r = other // what was removed no longer claims
+		case other.live():
 			conflict = true
 			if stricter(other.State, r.State) > 0 {
 				r = other
 			}
-		case newer == 0 && other.live():
-			r = other // what was removed no longer claims
 		}
 	}
 	return r, conflict
+}
+
+// superseded reports whether another record's enrolment is newer than r's.
+func (t *target) superseded(r *record) bool {
+	for i := range t.Records {
+		if other := &t.Records[i]; !other.Released && other.enrolledAfter(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// enrolledAfter reports whether r was enrolled after another record, as far as
+// both times are known.
+func (r *record) enrolledAfter(other *record) bool {
+	return !r.EnrolledAt.IsZero() && !other.EnrolledAt.IsZero() && r.EnrolledAt.After(other.EnrolledAt)
 }
 
 // claimants answers how many records claim the id.
@@ -162,7 +185,7 @@ func (t *target) claimants() int {
 func (t *target) newest(r *record) bool {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Host != r.Host && other.live() && !r.EnrolledAt.After(other.EnrolledAt) {
+		if other.Host != r.Host && other.live() && !r.enrolledAfter(other) {
 			return false
 		}
 	}

@@ -21,14 +21,18 @@ const (
 	ModeOff        // nothing is sent; observations are kept
 	ModePaused     // as off, for a while: reports show as in progress
 	ModeReportOnly // nothing is sent; what would be is shown
+
+	// ModeOffBoarding: OffBoard has begun. Every device is closed, observations
+	// are refused, and no other mode can be set.
+	ModeOffBoarding
 )
 
 var modes = enum.Names{
 	Type:  "Mode",
-	Texts: []string{"", "on", "off", "paused", "report-only"},
+	Texts: []string{"", "on", "off", "paused", "report-only", "off-boarding"},
 }
 
-// String answers on, off, paused or report-only; "unspecified" for the zero
+// String answers on, off, paused, report-only or off-boarding; "unspecified" for the zero
 // value; and Mode(9) for a number without a name.
 func (m Mode) String() string { return modes.String(uint8(m)) }
 
@@ -54,15 +58,23 @@ type tenantDocument struct {
 	Since   time.Time `json:"since"`
 	Parked  *parking  `json:"parked,omitempty"`
 
+	// Refused are devices whose writes were forbidden without a success
+	// between: three of them park the tenant.
+	Refused []string `json:"refused,omitempty"`
+
 	LastSuccess time.Time `json:"lastSuccess,omitzero"`
 }
+
+// sends reports whether anything is sent for the tenant.
+func (t *tenantDocument) sends() bool { return t.Mode == ModeOn || t.Mode == ModeOffBoarding }
 
 // parking is why a tenant waits: a fault that concerns all of its devices. One
 // device at a time tries, each time another.
 type parking struct {
 	Err   azure.Error `json:"error"`
 	Since time.Time   `json:"since"`
-	Probe time.Time   `json:"probe"` // when the next may try
+	Probe time.Time   `json:"probe"`           // when the next may try
+	Taken bool        `json:"taken,omitempty"` // somebody tries now, who is given up at Probe
 	Tries int         `json:"tries"`
 }
 
@@ -72,13 +84,16 @@ var ErrForeignTenant = errors.New("the tenant is registered for another account"
 // ErrUnknownTenant: the tenant is not registered.
 var ErrUnknownTenant = errors.New("the tenant is not registered")
 
+// ErrOffBoarding: the tenant is being off-boarded.
+var ErrOffBoarding = errors.New("the tenant is being off-boarded")
+
 // RegisterTenant makes a tenant the account's, in mode on. A tenant that is
 // the account's already is left as it is; one of another account is refused
 // with [ErrForeignTenant].
 func (e *Engine) RegisterTenant(ctx context.Context, account, tenantID string) error {
-	return e.updateTenant(ctx, account, tenantID, func(now time.Time, t *tenantDocument, known bool) error {
+	return e.updateTenant(ctx, account, tenantID, func(tx Tx, t *tenantDocument, known bool) error {
 		if !known {
-			*t = tenantDocument{Account: account, Mode: ModeOn, Since: now}
+			*t = tenantDocument{Account: account, Mode: ModeOn, Since: tx.Now()}
 		}
 		return nil
 	})
@@ -87,23 +102,26 @@ func (e *Engine) RegisterTenant(ctx context.Context, account, tenantID string) e
 // SetMode sets what is done for a tenant. It is durable when it returns;
 // calls to Microsoft that are under way then are not called back.
 func (e *Engine) SetMode(ctx context.Context, account, tenantID string, m Mode) error {
-	if text, err := m.MarshalText(); err != nil || len(text) == 0 {
-		return fmt.Errorf("reporting: mode %v is not a mode", m)
+	if text, err := m.MarshalText(); err != nil || len(text) == 0 || m == ModeOffBoarding {
+		return fmt.Errorf("reporting: mode %v is not one that can be set", m)
 	}
-	err := e.updateTenant(ctx, account, tenantID, func(now time.Time, t *tenantDocument, known bool) error {
+	err := e.updateTenant(ctx, account, tenantID, func(tx Tx, t *tenantDocument, known bool) error {
 		if !known {
 			return ErrUnknownTenant
 		}
+		if t.Mode == ModeOffBoarding {
+			return ErrOffBoarding
+		}
 		if t.Mode != m {
-			t.Mode, t.Since = m, now
+			t.Mode, t.Since = m, tx.Now()
 		}
 		return nil
 	})
-	e.wake()
+	e.wake(true, guid.Canonical(tenantID))
 	return err
 }
 
-func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, change func(now time.Time, t *tenantDocument, known bool) error) error {
+func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, change func(tx Tx, t *tenantDocument, known bool) error) error {
 	switch {
 	case account == "" || len(account) > mostAccount || containsControl(account):
 		return fmt.Errorf("reporting: account %.60q is empty, too long or holds control characters", account)
@@ -111,7 +129,7 @@ func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, cha
 		return fmt.Errorf("reporting: tenant %.40q is not a GUID", tenantID)
 	}
 	key := Key{Kind: kindTenant, Tenant: guid.Canonical(tenantID)}
-	err := e.store.Update(ctx, func(tx Tx) error {
+	err := e.update(ctx, func(tx Tx) error {
 		rows, err := tx.Get(key)
 		if err != nil {
 			return err
@@ -124,7 +142,7 @@ func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, cha
 		if known && t.Account != account {
 			return ErrForeignTenant
 		}
-		if err := change(tx.Now(), &t, known); err != nil {
+		if err := change(tx, &t, known); err != nil {
 			return err
 		}
 		rows[0].Data = encodeJSON(&t)

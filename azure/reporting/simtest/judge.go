@@ -92,7 +92,7 @@ func (w *world) judgeTarget(t *target) {
 			w.wrong("%.8s was reported %v ago", t.id, age)
 		}
 	case remove:
-		if got := standing(s.user); got != compliance.StateRemoved && !gone && (got != compliance.StateUnspecified || o.exists && o.platform == azure.PlatformWindows) {
+		if got := standing(s.user); got != compliance.StateRemoved && !gone && got != compliance.StateUnspecified {
 			w.wrong("Azure ends with %s for %.8s, not removed: %v", got, t.id, s)
 		}
 		after := w.plan.options.DeleteAfter

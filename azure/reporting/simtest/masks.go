@@ -13,5 +13,6 @@ const (
 	maskOlderUsers   = true // the pair of an older record's user stays as it is
 	maskBatches      = true // of two observations of a device in one call the newest can be lost
 	maskLinger       = true // the linger is forgotten when the standing changes
+	maskClosing      = true // a closing's message counts as done when it is accepted
 	maskDetails      = true // details of records that own nothing, and in report-only
 )

@@ -205,7 +205,7 @@ func (x *watch) admits(s wish, t *target, h *history, r azure.Report) bool {
 	case s.aim == vague:
 		return true
 	case r.State == compliance.StateRemoved:
-		return s.aim == remove || s.aim == release || !windows && !mine && t.users[userOf(r)]
+		return s.aim == remove || s.aim == release || !windows && t.users[userOf(r)] && (!mine || s.conflict)
 	case s.aim == report:
 		return mine && r.State == s.state
 	case s.aim == hold:
