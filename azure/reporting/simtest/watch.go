@@ -142,8 +142,8 @@ func (x *watch) paced(c *call) {
 	for i := len(all) - 1; i >= 0; i-- {
 		n += all[i].n
 		span := c.began.Sub(all[i].at) + time.Second // a call leaves a little after its tokens were taken
-		if c.op == "report" && float64(n) > float64(o.Burst)+o.WritesPerSecond*span.Seconds()+1 {
-			x.w.wrong("call %d: %d reports of %.8s %s within %v, more than %v a second and a burst of %d allow", c.n, n, c.lane.tenant, c.lane.channel, span, o.WritesPerSecond, o.Burst)
+		if c.op == "report" && float64(n) > float64(o.Burst)+x.w.plan.rate*span.Seconds()+1 {
+			x.w.wrong("call %d: %d reports of %.8s %s within %v, more than %v a second and a burst of %d allow", c.n, n, c.lane.tenant, c.lane.channel, span, x.w.plan.rate, o.Burst)
 			x.pace[c.lane] = nil
 			return
 		}
@@ -157,7 +157,7 @@ func (x *watch) paced(c *call) {
 // probed: a tenant without a token is tried by one device at a time.
 func (x *watch) probed(c *call) {
 	p := x.parked[c.lane.tenant]
-	if maskProbes || p == nil || c.op == "check" {
+	if p == nil || c.op == "check" {
 		return
 	}
 	if c.began.Sub(p.since) < x.slack() || x.w.clock.jumped(p.since) {
@@ -231,7 +231,7 @@ func (x *watch) deletes(c *call, k ref) {
 		return
 	}
 	for _, s := range t.during(c.began.Add(-x.slack()), c.began) {
-		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && (s.claimants == 0 || maskOlderClaims) {
+		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && s.claimants == 0 {
 			return
 		}
 	}
