@@ -3,7 +3,9 @@ package reporting
 import (
 	"context"
 	"maps"
+	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -253,8 +255,12 @@ func (r *run) begin(q *queue, lane int) {
 	}
 	r.inFlight++
 	name := q.name
+	// A profile says by the label for whom work was done; to a simulated store
+	// it tells the steps of one worker from those of another.
+	ctx := pprof.WithLabels(r.ctx, pprof.Labels("queue", name, "lane", strconv.Itoa(lane)))
 	r.workers.Go(func() {
-		s, err := r.e.serve(r.ctx, name, lane == laneUrgent, oldest)
+		pprof.SetGoroutineLabels(ctx)
+		s, err := r.e.serve(ctx, name, lane == laneUrgent, oldest)
 		if err != nil && r.ctx.Err() == nil {
 			r.e.log.Warn("a queue was not served", "queue", name, "error", err)
 			s.wait = r.e.o.Poll
