@@ -178,7 +178,12 @@ func (t *target) anotherUser(before string, told bool) {
 		return
 	}
 	// Who comes back is not closed.
-	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c.UserID == user })
+	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool {
+		if c.UserID == user && c.Message != nil {
+			t.unsure(compliance.StateRemoved)
+		}
+		return c.UserID == user
+	})
 	closed := func(id string) {
 		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
@@ -215,6 +220,9 @@ func (t *target) observed(other bool, now time.Time) {
 	}
 	if t.Failure != nil && t.Failure.Retry.IsZero() {
 		t.Failure = nil
+	}
+	if t.Close != nil && t.Close.Message != nil {
+		t.unsure(compliance.StateRemoved)
 	}
 	t.Close = nil
 }

@@ -30,6 +30,10 @@ type decision struct {
 	state    compliance.State
 	conflict bool
 
+	// closing is the pair that is closed, or asked about; nil: it is about the
+	// standing.
+	closing *closing
+
 	// blank is why the report time is blank, where something keeps the
 	// standing from being sent; BlankUnspecified: nothing does.
 	blank status.BlankReason
@@ -59,6 +63,15 @@ type rules struct {
 // everything that keeps a standing from being sent is here, but for the tenant
 // and Microsoft's limits, which concern many targets at once.
 func (t *target) decide(now time.Time, k *rules) decision {
+	d := t.next(now, k)
+	if c := t.unsettled(); c != nil && (d.act == actNothing || d.due.After(c.Message.PollAt)) {
+		d.act, d.due, d.urgency, d.closing = actCheck, c.Message.PollAt, urgencyRestrict, c
+	}
+	return d
+}
+
+// next answers what is to be done, but for asking about what was closed.
+func (t *target) next(now time.Time, k *rules) decision {
 	d := t.standing(now, k)
 	switch {
 	case t.AzureID == "":
@@ -102,11 +115,12 @@ func past(t, now time.Time) time.Time {
 // standing answers what Azure should hold, and whether it has to be told.
 func (t *target) standing(now time.Time, k *rules) decision {
 	// Linger is zero unless Again.
-	if len(t.Closing) > 0 && t.AzureID != "" {
-		return decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant}
-	}
-	if t.Close != nil && t.AzureID != "" {
-		return decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateRemoved}
+	if c := t.unclosed(); c != nil && t.AzureID != "" {
+		d := decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
+		if c == t.Close {
+			d.state = compliance.StateRemoved
+		}
+		return d
 	}
 	r, conflict := t.owner()
 	if r == nil {

@@ -129,9 +129,9 @@ func (e *Engine) sendOne(ctx context.Context, n *errand) (azure.Receipt, error) 
 	switch n.act {
 	case actCheck:
 		if checker, ok := e.reporter.(azure.Checker); ok {
-			return checker.Check(ctx, n.target.Message.Receipt)
+			return checker.Check(ctx, n.message.Receipt)
 		}
-		return n.target.Message.Receipt, nil
+		return n.message.Receipt, nil
 	case actDelete:
 		if deleter, ok := e.reporter.(azure.Deleter); ok {
 			return deleter.DeleteObject(ctx, n.report)
