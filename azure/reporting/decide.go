@@ -156,11 +156,11 @@ func (t *target) standing(now time.Time, k *rules) decision {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		return d.again(t) // what Azure holds stays, and is not refreshed
+		return d.again(t, r) // what Azure holds stays, and is not refreshed
 	}
 	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d.again(t)
+		return d.again(t, r)
 	}
 
 	d.act = actReport
@@ -192,8 +192,13 @@ func (t *target) standing(now time.Time, k *rules) decision {
 
 // again has what Azure accepted sent once more while a newer standing waits,
 // where a claim of compliance from before may have come, or may still come.
-func (d decision) again(t *target) decision {
-	if a := t.Accepted; a != nil && a.State != compliance.StateCompliant && (t.Again || t.calling || t.uncertain(a.State)) {
+func (d decision) again(t *target, r *record) decision {
+	a := t.Accepted
+	if a == nil || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
+		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
+		return d
+	}
+	if t.Again || t.calling || t.uncertain(a.State) {
 		d.act, d.state, d.due, d.urgency = actReport, a.State, t.Linger, urgencyRestrict
 	}
 	return d
