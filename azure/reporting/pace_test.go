@@ -273,3 +273,20 @@ func TestAskingInVainIsReading(t *testing.T) {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
+
+// A burst smaller than what is worth a call does not slow routine work.
+func TestASmallBurst(t *testing.T) {
+	for burst := range 12 {
+		p := onePace()
+		p.limits.burst = burst + 1
+		now, got := noon, 0
+		for now.Before(after(60)) {
+			n, wait := p.take(now, 20, routineWork)
+			got += n
+			now = now.Add(wait)
+		}
+		if got < 595 || got > 600+burst+1 {
+			t.Errorf("with a burst of %d routine work got %d in a minute of 10 a second", burst+1, got)
+		}
+	}
+}

@@ -223,4 +223,3 @@ func TestTheServiceFails(t *testing.T) {
 		}
 	}
 }
-
