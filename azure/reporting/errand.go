@@ -27,7 +27,7 @@ type errand struct {
 // any more: it changed between planning and claiming.
 func newErrand(row Row, k *rules) (*errand, bool, error) {
 	n := &errand{row: row}
-	if err := decodeJSON(row, &n.target); err != nil {
+	if err := decodeTarget(row, row.Claims-1, &n.target); err != nil {
 		return nil, false, err
 	}
 	n.decision = n.target.decide(row.ClaimedAt, k)
@@ -53,7 +53,10 @@ func newErrand(row Row, k *rules) (*errand, bool, error) {
 		}
 		n.report.State = compliance.StateRemoved
 		n.report.Platform, n.report.UserID, n.report.UserPrincipalName = n.closing.Platform, n.closing.UserID, n.closing.UPN
-	case actReport, actDelete:
+	case actDelete:
+		// The record may have been forgotten since.
+		n.report.Platform, n.report.UserID, n.report.UserPrincipalName = n.target.platform(), n.target.Accepted.UserID, n.target.Accepted.UPN
+	case actReport:
 		r, _ := n.target.owner()
 		n.owner = *r
 		n.carried = k.carried(r.Platform, r.Inventory)
