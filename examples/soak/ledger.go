@@ -79,7 +79,7 @@ func count(requests []azuresim.Request) traffic {
 		byTenant[channel+tenant] = append(byTenant[channel+tenant], at)
 		byChannel[channel] = append(byChannel[channel], at)
 	}
-	each := func(r *azuresim.Request) {
+	each := func(r *azuresim.Request, sent time.Time) {
 		if r.Fault != "" {
 			t.faults[r.Fault]++
 		} else if r.Status == http.StatusTooManyRequests {
@@ -88,19 +88,23 @@ func count(requests []azuresim.Request) traffic {
 		switch {
 		case message(r):
 			t.messages++
-			write("partner ", r.TenantID, r.At)
+			write("partner ", r.TenantID, sent)
 		case status(r):
 			t.polls++
 		case r.Method == http.MethodPatch || r.Method == http.MethodDelete:
 			t.writes++
-			write("graph ", r.TenantID, r.At)
+			write("graph ", r.TenantID, sent)
 		}
 	}
 	for i := range requests {
 		r := &requests[i]
-		each(r)
+		sent := r.At
+		if since, err := time.Parse(time.RFC3339Nano, r.Header.Get(astraySince)); err == nil {
+			sent = since // the engine's pace is not to blame for its way
+		}
+		each(r, sent)
 		for j := range r.Items {
-			each(&r.Items[j])
+			each(&r.Items[j], sent)
 		}
 	}
 	over := func(of map[string][]time.Time, q reporting.Quota, most *int) {

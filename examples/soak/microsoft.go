@@ -113,6 +113,9 @@ func (m *microsoft) quiet() {
 	m.astray.Wait()
 }
 
+// astraySince is the header that says since when a request is astray.
+const astraySince = "Soak-Astray-Since"
+
 // longestAstray is how long a request is under way at most that its sender has
 // given up: less than Options.Linger.
 const longestAstray = linger / 3
@@ -140,9 +143,14 @@ func (m *microsoft) lose(r *http.Request) {
 	m.mu.Unlock()
 	again := r.Clone(context.WithoutCancel(r.Context()))
 	again.Body = io.NopCloser(bytes.NewReader(body))
+	again.Header.Set(astraySince, time.Now().Format(time.RFC3339Nano))
 	m.late.Add(1)
 	m.astray.Go(func() {
-		defer func() { _ = recover() }() // it breaks a connection that is gone
+		defer func() {
+			if gone := recover(); gone != nil && gone != http.ErrAbortHandler {
+				panic(gone)
+			}
+		}()
 		time.Sleep(wait)
 		m.sim.ServeHTTP(httptest.NewRecorder(), again)
 	})

@@ -40,8 +40,8 @@ const (
 
 // The quotas, of the engine and of the simulator: low enough to be reached.
 var (
-	tenantQuota      = reporting.Quota{Writes: 300, Window: 30 * time.Second}
-	applicationQuota = reporting.Quota{Writes: 1000, Window: 30 * time.Second}
+	tenantQuota      = reporting.Quota{Writes: 75, Window: 30 * time.Second}
+	applicationQuota = reporting.Quota{Writes: 240, Window: 30 * time.Second}
 )
 
 // engineOptions are the settings of every engine here.
@@ -49,7 +49,7 @@ func engineOptions() *reporting.Options {
 	return &reporting.Options{
 		Lease: lease, CallTimeout: callTimeout, Linger: linger, DeleteAfter: deleteAfter,
 		FlapDelay: 2 * time.Second, Poll: 500 * time.Millisecond,
-		TenantQuota: tenantQuota, ApplicationQuota: applicationQuota, Burst: 20,
+		TenantQuota: tenantQuota, ApplicationQuota: applicationQuota, Burst: 12,
 		GuardHolds: []compliance.State{}, // here many devices leave within an hour
 	}
 }
