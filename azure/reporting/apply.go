@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -50,6 +51,7 @@ type change struct {
 	turned compliance.State // the standing that the device turned to from another; unspecified: it did not
 	counts bool             // the turn is one that the guard counts
 	live   int              // how many more devices of the tenant are not removed
+	partly bool             // on a tie, a less strict standing was left out
 }
 
 // apply takes an observation. from is the target that holds the device's
@@ -67,6 +69,12 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	rank := orderEnrolment
 	if r != nil {
 		rank = r.compare(o)
+	}
+	if rank == orderStale && r.removedBy(o) {
+		// A removal ends an enrolment however late it comes. All else that it
+		// says is older than what is known.
+		o = &Observation{DeviceID: o.DeviceID, Platform: r.Platform, State: o.State, SeenAt: r.SeenAt}
+		rank, to = orderNewer, from
 	}
 	if rank == orderStale {
 		return change{effect: effectStale}
@@ -90,6 +98,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	changed := next.take(o, rank, now)
 	changed = changed || r == nil || enrolled || moved
+	c.partly = o.State != compliance.StateUnspecified && o.State != next.State && rank == orderTie
 	if r != nil && before.State != compliance.StateUnspecified && next.State != before.State {
 		c.turned, c.counts = next.State, next.Turned.turn(next.State, now)
 	}
@@ -105,12 +114,11 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 			next.Waits = true // the new id has to be vouched for
 		}
 	}
-	if !moved && from != nil && from.AzureID != "" {
-		from.anotherUser(&before, &next)
-	}
 	next.Released = next.Released && !enrolled && !moved
+	user := to.user()
 	to.put(next)
 	to.settleClaims(&next, &before)
+	to.anotherUser(user, told && !moved)
 	if changed {
 		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, now)
 	}
@@ -141,20 +149,42 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
 	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
 	t.Failure = nil
 }
 
-// anotherUser remembers the pair with the earlier user object of a phone or a
-// Mac. A renamed sign-in name is no other user.
-func (t *target) anotherUser(before, after *record) {
-	if after.Platform == azure.PlatformWindows || before.UserID == "" || before.UserID == after.UserID || t.Accepted == nil {
+// user is the object id of the user whose device it is now; empty where it is
+// not known, or of no matter.
+func (t *target) user() string {
+	if r, _ := t.owner(); r != nil && r.Platform != azure.PlatformWindows {
+		return r.UserID
+	}
+	return ""
+}
+
+// anotherUser has the pairs closed that Microsoft may hold of this phone or Mac
+// and of users that it had before. A renamed sign-in name is no other user.
+func (t *target) anotherUser(before string, told bool) {
+	user := t.user()
+	if user == "" || t.AzureID == "" {
 		return
 	}
-	t.Closing = append(t.Closing, closing{Platform: after.Platform, UserID: before.UserID})
+	// Who comes back is not closed.
+	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c.UserID == user })
+	closed := func(id string) {
+		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
+			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
+		}
+	}
+	if told || t.Accepted != nil || !t.Floor.IsZero() {
+		closed(before)
+	}
+	if a := t.Accepted; a != nil && a.State != compliance.StateRemoved && a.Platform != azure.PlatformWindows {
+		closed(a.UserID)
+	}
 }
 
 // settleClaims ends the claim of a record that was removed while another owns

@@ -149,6 +149,12 @@ func TestNewEnrolmentWaitsForItsOwnSuccess(t *testing.T) {
 	w.see(func(o *Observation) {
 		o.EnrollmentID, o.EnrolledAt, o.ClientCode = "second", noon.Add(time.Second), status.CodeSuccess
 	})
+	if d := w.decide(azureID1); d.act == actReport {
+		t.Errorf("Success without an id of this enrolment: got %+v, want it to wait", d)
+	}
+	w.see(func(o *Observation) {
+		o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "second", noon.Add(time.Second), azureID1
+	})
 	if d := w.decide(azureID1); d.act != actReport || d.state != compliant {
 		t.Errorf("after its own Success: got %+v", d)
 	}
@@ -220,7 +226,8 @@ func TestAnotherUser(t *testing.T) {
 	if d := w.decide(azureID1); d.act != actClose {
 		t.Errorf("got %+v, want the earlier user's pair closed", d)
 	}
-	w.targets[azureID1].Closing = nil
+	closing := w.targets[azureID1].Closing[0]
+	w.targets[azureID1].closed(&errand{target: target{Closing: w.targets[azureID1].Closing}, closing: &closing}, w.now)
 	if d := w.decide(azureID1); d.act == actReport || d.blank != status.BlankWaitsForSignIn {
 		t.Errorf("got %+v, want compliant to wait for a new Success", d)
 	}

@@ -61,12 +61,13 @@ func (b *bucket) offer(now time.Time, l limits, want int, routine, turn bool) (i
 	}
 	rate := b.rate(now, l)
 	b.refill(now, l, rate)
+	behind := max(0, b.At.Sub(now)) // by how much the clock went back
 	burst, gathered := b.burst(l, rate), b.gathered(now, l, rate)
 	most := min(want, batchOf(rate))
 	if !routine {
 		free := b.Tokens - math.Floor(gathered)
 		if free < 1 {
-			return 0, seconds((1 - free) / rate)
+			return 0, behind + seconds((1-free)/rate)
 		}
 		return min(most, int(free)), 0
 	}
@@ -81,7 +82,7 @@ func (b *bucket) offer(now time.Time, l limits, want int, routine, turn bool) (i
 	if b.Tokens-reserve >= need {
 		free = max(free, b.Tokens-reserve)
 	} else if free < own {
-		return 0, seconds((need + reserve - b.Tokens) / rate)
+		return 0, behind + seconds((need+reserve-b.Tokens)/rate)
 	}
 	return min(most, int(free)), 0
 }

@@ -84,7 +84,7 @@ func (t *target) decide(now time.Time, k *rules) decision {
 		}
 		return d
 	}
-	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() && t.claimants() == 0 {
+	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() && t.claimants() == 0 && k.deleteAfter >= 0 {
 		d.act, d.due, d.urgency = actDelete, t.DeleteAt, urgencyDelete
 	}
 	return d
@@ -128,7 +128,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	}
 
 	held := compliance.StateUnspecified // what Azure holds
-	if t.Accepted != nil && !t.Resync {
+	if t.Accepted != nil && !t.Resync && !t.calling && !t.uncertain(r.State) {
 		held = t.Accepted.State
 	}
 	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync) {
@@ -141,9 +141,10 @@ func (t *target) standing(now time.Time, k *rules) decision {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		if t.Again && held == compliance.StateNonCompliant {
-			// A claim of compliance from before may still arrive.
-			d.act, d.state, d.due, d.urgency = actReport, held, t.Linger, urgencyRestrict
+		if t.Accepted != nil && t.Accepted.State == compliance.StateNonCompliant &&
+			(t.Again || t.calling || t.uncertain(compliance.StateNonCompliant)) {
+			// A claim of compliance from before may have come, or still come.
+			d.act, d.state, d.due, d.urgency = actReport, compliance.StateNonCompliant, t.Linger, urgencyRestrict
 		}
 		return d // what Azure holds stays, and is not refreshed
 	}
@@ -181,11 +182,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 
 // waits reports whether a new claim of compliance has to wait for the user.
 func (t *target) waits(r *record) bool {
-	code := r.code(t.AzureID)
-	if r.Waits && code != status.CodeSuccess {
-		return true
-	}
-	return r.Waits || code.HoldsCompliant()
+	return r.Waits || r.NoID || r.code(t.AzureID).HoldsCompliant()
 }
 
 // otherUser reports whether Microsoft was told of another user than r's, where

@@ -34,6 +34,12 @@ type Device struct {
 	// refresh included.
 	Confirmed time.Time `json:"confirmed,omitzero"`
 
+	// Removal says how far a removal that was accepted went, and DeleteAt when
+	// its second step, the deletion of the directory object, is due; zero where
+	// there is none.
+	Removal  azure.RemovalForm `json:"removal,omitempty"`
+	DeleteAt time.Time         `json:"deleteAt,omitzero"`
+
 	status.Device
 }
 
@@ -84,7 +90,7 @@ func (e *Engine) withDevice(ctx context.Context, tenantID, deviceID string, do f
 			return err
 		}
 		var t target
-		if err := decodeJSON(rows[0], &t); err != nil {
+		if err := decodeTarget(rows[0], rows[0].Claims, &t); err != nil {
 			return err
 		}
 		if t.find(deviceID) == nil {
@@ -106,7 +112,7 @@ func (t *target) device(tenantID string, r *record, tenant *tenantDocument, now 
 		d.Failure = new(t.Failure.Err)
 	}
 	if t.Accepted != nil {
-		d.Confirmed = t.Accepted.At
+		d.Confirmed, d.Removal, d.DeleteAt = t.Accepted.At, t.Accepted.Removal, t.DeleteAt
 	}
 	if r != nil {
 		d.DeviceID, d.Standing = r.Host, r.State

@@ -27,7 +27,7 @@ type errand struct {
 // any more: it changed between planning and claiming.
 func newErrand(row Row, k *rules) (*errand, bool, error) {
 	n := &errand{row: row}
-	if err := decodeJSON(row, &n.target); err != nil {
+	if err := decodeTarget(row, row.Claims-1, &n.target); err != nil {
 		return nil, false, err
 	}
 	n.decision = n.target.decide(row.ClaimedAt, k)

@@ -51,7 +51,7 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 				continue
 			}
 			var t target
-			if err := decodeJSON(*row, &t); err != nil {
+			if err := decodeTarget(*row, row.Claims, &t); err != nil {
 				return err
 			}
 			// Claims and ClaimedAt together name one claim.
@@ -67,6 +67,7 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 			}
 			if !lost {
 				row.LeaseUntil, row.ClaimedAt, row.Claims = time.Time{}, time.Time{}, 0
+				t.calling = false
 			}
 			if !t.plan(row, tx.Now(), k) {
 				if err := tx.Delete(row.Key); err != nil {
@@ -198,6 +199,9 @@ func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) (log func(), er
 	return log, tx.Put(rows[0])
 }
 
+// askAgain is how long those wait who find somebody else trying.
+const askAgain = 5 * time.Second
+
 // unprobe gives the right to try back.
 func (e *Engine) unprobe(ctx context.Context, tenantID string) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
@@ -211,7 +215,7 @@ func (e *Engine) unprobe(ctx context.Context, tenantID string) {
 		if err := decodeJSON(rows[0], &t); err != nil || t.Parked == nil {
 			return err
 		}
-		t.Parked.Probe = tx.Now()
+		t.Parked.Probe, t.Parked.Taken = tx.Now(), false
 		rows[0].Data = encodeJSON(&t)
 		return tx.Put(rows[0])
 	})
@@ -238,10 +242,13 @@ func (e *Engine) probe(ctx context.Context, tenantID string) (wait time.Duration
 			wait = 0 // the clock was set back
 		}
 		if wait > 0 {
+			if t.Parked.Taken {
+				wait = min(wait, askAgain) // it may end the parking, or find nothing to try with
+			}
 			return nil
 		}
 		wait = 0
-		t.Parked.Probe = tx.Now().Add(e.o.Lease)
+		t.Parked.Probe, t.Parked.Taken = tx.Now().Add(e.o.Lease), true
 		rows[0].Data = encodeJSON(&t)
 		return tx.Put(rows[0])
 	})

@@ -234,7 +234,7 @@ func (s *sighting) getTargets(observations []Observation) error {
 	}
 	for _, row := range rows {
 		t := &heldTarget{row: row}
-		if err := decodeJSON(row, &t.target); err != nil {
+		if err := decodeTarget(row, row.Claims, &t.target); err != nil {
 			return err
 		}
 		if s.e.o.Events {
@@ -278,6 +278,9 @@ func (s *sighting) take(o *Observation) effect {
 		at = from
 	}
 	p.digest, p.seen, p.changed = o.digest(), max(p.seen, o.SeenAt.UnixMicro()), true
+	if c.partly {
+		p.digest = [16]byte{} // the same again, later, says more
+	}
 	if r := at.find(o.DeviceID); r != nil {
 		p.strict = r.State == compliance.StateNonCompliant
 	}

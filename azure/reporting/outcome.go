@@ -56,13 +56,19 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 
 	// An earlier call may arrive after this one: one of a claim that has no
 	// outcome, of another engine, or one that was given up.
-	overtaken := n.row.Claims > 1 || lost
-	if accepted {
-		overtaken = overtaken || slices.ContainsFunc(t.Doubts, func(s compliance.State) bool { return s != n.report.State })
-		t.Doubts = nil
-	} else if failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 && !slices.Contains(t.Doubts, n.report.State) {
-		t.Doubts = append(t.Doubts, n.report.State)
+	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(now) || d.Until.Sub(now) > 2*o.Linger })
+	if n.row.Claims > 1 || lost {
+		t.doubt(compliance.StateUnspecified, now.Add(o.Linger))
 	}
+	if !accepted && failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 {
+		t.doubt(n.report.State, now.Add(o.Linger))
+	}
+	if accepted {
+		t.Unsure = nil
+	} else if failed.Outcome == azure.OutcomeUnknown && !slices.Contains(t.Unsure, n.report.State) {
+		t.Unsure = append(t.Unsure, n.report.State)
+	}
+	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
 	switch {
 	case overtaken:
@@ -85,6 +91,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		if !t.Again {
 			t.closed(n, now)
 		}
+		if len(n.target.Closing) > 0 && n.closing.UserID == t.user() {
+			t.Again, t.Linger = true, now // the user came back meanwhile
+		}
 	default:
 		t.Failure, t.Sync, t.Resync = nil, askedNot, false
 		t.accept(n, now, o)
@@ -93,6 +102,11 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
 		}
 	}
+}
+
+// doubt notes that an attempt may still arrive.
+func (t *target) doubt(s compliance.State, until time.Time) {
+	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
 }
 
 // accept takes a standing that Microsoft accepted.
@@ -124,16 +138,14 @@ const closedEnrolment = "\x00closed"
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
 	t.Failure = nil
-	if len(n.target.Closing) > 0 {
-		for i, c := range t.Closing {
-			if c == *n.closing {
-				t.Closing = append(t.Closing[:i:i], t.Closing[i+1:]...)
-				break
-			}
+	if len(n.target.Closing) > 0 { // of an earlier user
+		t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c == *n.closing })
+		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
+			return
 		}
-		return
+	} else {
+		t.Close = nil
 	}
-	t.Close = nil
 	t.Message, t.Before = nil, nil
 	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 }
@@ -160,7 +172,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 	case now.Sub(m.Since) > o.MessageTimeout:
 		// The standing may still come to be, so that a newer one has to be
 		// sent even where it is the one from before.
-		t.Doubts = append(t.Doubts, t.Accepted.State)
+		t.doubt(t.Accepted.State, now.Add(o.Linger))
 		t.Message, t.Accepted, t.Before = nil, t.Before, nil
 		t.Again, t.Linger = true, now
 		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, now)
@@ -190,6 +202,10 @@ func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
 		}
 	case failed.Kind == azure.ErrForbidden || failed.Kind == azure.ErrUnsupported || failed.Kind == azure.ErrRejected || failed.Kind == azure.ErrInvalid:
 		t.DeleteAt, t.Kept = time.Time{}, failed.Kind // the first step stands
+	case failed.Kind == azure.ErrConflict:
+		// Azure shows the device as compliant: somebody else wrote it. The
+		// first step comes first again.
+		t.DeleteAt, t.Again, t.Linger = time.Time{}, true, now
 	default:
 		t.Deletions++
 		t.DeleteAt = now.Add(max(failed.RetryAfter, backOff(t.Deletions, time.Minute, 24*time.Hour)))
@@ -214,13 +230,16 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		return
 	}
 	f.Tries++
-	switch e.Kind {
-	case azure.ErrInvalid, azure.ErrUnsupported, azure.ErrRejected:
-	case azure.ErrDeviceNotFound, azure.ErrUserNotFound:
+	switch {
+	case e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected):
+	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
 		f.Retry = now.Add(absentRetry(f.Tries))
 	default:
 		most := 15 * time.Minute
-		if e.Scope == azure.ScopeTenant {
+		switch {
+		case e.Kind == azure.ErrForbidden:
+			most = time.Hour // it may be this device's fault, and last
+		case e.Scope == azure.ScopeTenant:
 			most = 2 * time.Minute // it is the tenant that waits
 		}
 		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, most)))

@@ -88,6 +88,7 @@ func (p pace) take(now time.Time, want int, routine bool) (int, time.Duration) {
 	}
 	p.tenant.refuse(now, l, routine)
 	if n == 0 {
+		p.application.mend(now, w)
 		return 0, max(wait, waitWhole)
 	}
 	p.application.refuse(now, w, routine)

@@ -1,11 +1,8 @@
 package reporting
 
 import (
-	"cmp"
-	"container/heap"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 )
@@ -87,231 +84,6 @@ func wholeSeconds(after time.Duration) time.Duration {
 func noWords(time.Duration) time.Duration { return 0 }
 func always(d time.Duration) retryWords   { return func(time.Duration) time.Duration { return d } }
 
-// hours is a discrete-event simulation of engines that share buckets: virtual
-// time, one event at a time, in an order that a seed decides.
-type hours struct {
-	now    time.Duration
-	events events
-	serial int
-	rng    *rand.Rand
-	slots  int // calls that may be under way at once
-	ready  []func()
-	crew   []*crew
-	whole  *bucket
-	quota  limits
-}
-
-type event struct {
-	at     time.Duration
-	serial int
-	do     func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(e[i].at, e[j].at), cmp.Compare(e[i].serial, e[j].serial)) < 0
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-func newHours(seed uint64) *hours {
-	return &hours{rng: rand.New(rand.NewPCG(seed, 1)), slots: 1 << 30, whole: new(bucket), quota: within(35_000, 5*time.Minute, 240)}
-}
-
-func (w *hours) after(d time.Duration, do func()) {
-	w.serial++
-	heap.Push(&w.events, event{w.now + d, w.serial, do})
-}
-
-// run goes on until nothing happens any more or the time is over.
-func (w *hours) run(until time.Duration) {
-	for len(w.events) > 0 && w.events[0].at <= until {
-		e := heap.Pop(&w.events).(event)
-		w.now = e.at
-		e.do()
-	}
-}
-
-// crew is what sends for one tenant: in each of its workers one routine and
-// one urgent call at a time.
-type crew struct {
-	w       *hours
-	key     string
-	bucket  *bucket
-	limits  limits
-	service service
-	words   retryWords
-	latency func() time.Duration // of a call, there and back
-	applied float64              // how often a refused write is applied all the same
-	dead    time.Duration        // calls hang so long and fail
-	calm    bool                 // a success is not told: only for a test of the test
-
-	routine int             // devices that wait for their refresh
-	urgent  []time.Duration // since when urgent devices wait
-	idle    []func()        // urgent workers without work
-
-	asked, calls, sent, refused, done, failed int
-	again                                     int // applied twice
-	finished                                  time.Duration
-	waits                                     []time.Duration
-	arrivals                                  []time.Duration
-	keep                                      bool // keep arrivals
-}
-
-func (w *hours) tenant(key string, s service, words retryWords) *crew {
-	c := &crew{
-		w: w, key: key, bucket: new(bucket), limits: within(3000, 150*time.Second, 40), service: s, words: words,
-		latency: func() time.Duration { return 100 * time.Millisecond },
-	}
-	c.limits.seed = uint64(len(w.crew))
-	w.crew = append(w.crew, c)
-	return c
-}
-
-func (c *crew) pace() pace {
-	return pace{key: c.key, tenant: c.bucket, limits: c.limits, application: c.w.whole, whole: c.w.quota}
-}
-
-// start puts workers to work.
-func (c *crew) start(workers int) {
-	for range workers {
-		for _, routine := range []bool{true, false} {
-			c.w.after(time.Duration(c.w.rng.Int64N(int64(100*time.Millisecond))), func() { c.ask(routine) })
-		}
-	}
-}
-
-func (c *crew) ask(routine bool) {
-	if c.w.slots == 0 {
-		c.w.ready = append(c.w.ready, func() { c.ask(routine) })
-		return
-	}
-	want := len(c.urgent)
-	if routine {
-		want = c.routine
-	}
-	if want = min(want, mostAtOnce); want == 0 {
-		if !routine {
-			c.idle = append(c.idle, func() { c.ask(false) })
-		}
-		return
-	}
-	sent := noon.Add(c.w.now)
-	c.asked++
-	n, wait := c.pace().take(sent, want, routine)
-	if n == 0 {
-		c.w.after(max(wait, time.Microsecond), func() { c.ask(routine) })
-		return
-	}
-	var waiting []time.Duration
-	if routine {
-		c.routine -= n
-	} else {
-		waiting, c.urgent = c.urgent[:n:n], c.urgent[n:]
-	}
-	c.w.slots--
-	c.calls++
-	c.sent += n
-	next := c.w.now + wait
-	if c.dead > 0 {
-		c.w.after(c.dead, func() { c.answer(routine, sent, next, n, 0, 0, waiting, true) })
-		return
-	}
-	latency := c.latency()
-	c.w.after(latency/2, func() {
-		var after time.Duration
-		refused := 0
-		for range n {
-			if c.keep {
-				c.arrivals = append(c.arrivals, c.w.now)
-			}
-			ok, wait := c.service.write(c.w.now)
-			if ok {
-				continue
-			}
-			refused++
-			after = max(after, c.words(wait))
-			if c.applied > 0 && c.w.rng.Float64() < c.applied {
-				c.again++
-			}
-		}
-		c.w.after(latency-latency/2, func() { c.answer(routine, sent, next, n, refused, after, waiting, false) })
-	})
-}
-
-func (c *crew) answer(routine bool, sent time.Time, next time.Duration, n, refused int, after time.Duration, waiting []time.Duration, failed bool) {
-	now := noon.Add(c.w.now)
-	c.w.slots++
-	if failed {
-		c.failed += n
-		refused = n
-		c.pace().failed(now, sent, 0)
-	} else {
-		c.refused += refused
-		c.done += n - refused
-		if refused < n {
-			c.pace().went(sent)
-			c.finished = c.w.now
-		}
-		if refused > 0 {
-			c.pace().throttled(now, sent, after, false)
-		}
-	}
-	if routine {
-		c.routine += refused
-	} else {
-		for _, since := range waiting[refused:] {
-			c.waits = append(c.waits, c.w.now-since)
-		}
-		c.urgent = slices.Concat(waiting[:refused], c.urgent)
-	}
-	c.w.after(max(0, next-c.w.now), func() { c.ask(routine) })
-	if len(c.w.ready) > 0 {
-		next := c.w.ready[0]
-		c.w.ready = c.w.ready[1:]
-		c.w.after(0, next)
-	}
-}
-
-// report makes a device turn non-compliant.
-func (c *crew) report() {
-	c.urgent = append(c.urgent, c.w.now)
-	if len(c.idle) > 0 {
-		next := c.idle[0]
-		c.idle = c.idle[1:]
-		c.w.after(0, next)
-	}
-}
-
-// reports makes devices turn non-compliant at random times, so many a minute.
-func (c *crew) reports(perMinute float64, until time.Duration) {
-	gap := time.Duration(c.w.rng.ExpFloat64() / perMinute * float64(time.Minute))
-	if c.w.now+gap > until {
-		return
-	}
-	c.w.after(gap, func() {
-		c.report()
-		c.reports(perMinute, until)
-	})
-}
-
-func percentile(waits []time.Duration, p float64) time.Duration {
-	if len(waits) == 0 {
-		return 0
-	}
-	slices.Sort(waits)
-	return waits[min(len(waits)-1, int(math.Ceil(p*float64(len(waits))))-1)]
-}
-
-func (c *crew) refusedShare() float64 { return 100 * float64(c.refused) / float64(max(c.sent, 1)) }
-
 // throttleModel is one way of counting, at a part of the published limits.
 type throttleModel struct {
 	name string
@@ -344,30 +116,134 @@ func throttleModels() []throttleModel {
 	}
 }
 
+// In each way of counting, at the published limits, at half and at double, with
+// every wording of Retry-After, while a million refreshes wait: what is allowed
+// is used, few writes are refused, and a device that turns non-compliant at a
+// random moment does not wait. -v prints the figures.
 func TestThrottleModels(t *testing.T) {
+	const lasts = 6 * time.Hour
 	words := []struct {
 		name  string
 		words retryWords
 	}{
 		{"exact", wholeSeconds}, {"none", noWords}, {"always 1 s", always(time.Second)}, {"always 10 s", always(10 * time.Second)},
 	}
-	const lasts = 12 * time.Hour
 	for _, m := range throttleModels() {
-		for _, part := range []float64{1, 0.5, 2} {
-			for _, v := range words {
-				w := newHours(1)
+		for _, part := range []float64{0.5, 1, 2} {
+			for i, v := range words {
+				if part >= 1 && i > 0 {
+					continue // nothing is refused, so that nothing is worded
+				}
+				w := newHours(uint64(i))
 				c := w.tenant("a", m.make(part, w.rng), v.words)
 				c.routine = 1_000_000
+				c.applied = 0.5
 				c.start(1)
 				c.reports(6, lasts)
 				w.run(lasts)
-				allowed := min(20*part, 20) * lasts.Seconds()
-				used, late := 100*float64(c.done)/allowed, percentile(c.waits, 0.99)
-				t.Logf("%-44s %4.1f %-12s used %6.2f%% refused %5.2f%% p99 %6.2f max %7.2f", m.name, part, v.name, used,
-					c.refusedShare(), late.Seconds(), percentile(c.waits, 1).Seconds())
-				if used < 90 || c.refusedShare() > 3 || late > 5*time.Second || part >= 1 && (used < 98 || c.refused > 0) {
-					t.Errorf("%s at %v, Retry-After %s: used %.2f %%, refused %.2f %%, p99 %v", m.name, part, v.name, used, c.refusedShare(), late)
+				used, late := 100*float64(c.done)/(20*min(part, 1)*lasts.Seconds()), percentile(c.waits, 0.99)
+				t.Logf("%-42s limits x%.1f  Retry-After %-11s  used %6.2f %%  refused %.2f %%  urgent p50 %v p99 %v most %v", m.name, part, v.name,
+					used, c.refusedShare(), tenths(percentile(c.waits, 0.5)), tenths(late), tenths(percentile(c.waits, 1)))
+				if part >= 1 && (used < 98 || c.refused > 0) {
+					t.Errorf("%s, limits x%v: used %.2f %% of what is published, %d refused", m.name, part, used, c.refused)
 				}
+				if used < 90 || c.refusedShare() > 3 || late > 5*time.Second {
+					t.Errorf("%s, limits x%v, Retry-After %s: used %.2f %%, refused %.2f %%, urgent p99 %v", m.name, part, v.name, used, c.refusedShare(), late)
+				}
+			}
+		}
+	}
+}
+
+func tenths(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+
+// Nothing is lost, however a service counts, answers and how long it takes:
+// also where it applies what it refuses, where three engines work and some die
+// with what they took, and where a limit is a tenth.
+func TestThrottleModelsLoseNothing(t *testing.T) {
+	for _, m := range throttleModels() {
+		for _, part := range []float64{0.1, 0.5, 1, 2} {
+			for seed, v := range []retryWords{wholeSeconds, noWords, always(time.Second)} {
+				w := newHours(uint64(seed))
+				c := w.tenant("a", m.make(part, w.rng), v)
+				c.latency = func() time.Duration {
+					return 50*time.Millisecond + time.Duration(w.rng.ExpFloat64()*float64(500*time.Millisecond))
+				}
+				c.applied, c.dies, c.routine = 0.5, 200, 4000
+				c.start(3)
+				for range 300 {
+					w.after(time.Duration(w.rng.Int64N(int64(5*time.Minute))), c.report)
+				}
+				w.run(24 * time.Hour)
+				if c.done != 4300 || c.routine != 0 || len(c.urgent) != 0 || len(c.waits) != 300 {
+					t.Errorf("%s, limits x%v, %d: done %d of 4300, waiting %d and %d", m.name, part, seed, c.done, c.routine, len(c.urgent))
+				}
+				if c.refusedShare() > 3 {
+					t.Errorf("%s, limits x%v, %d: refused %.2f %%", m.name, part, seed, c.refusedShare())
+				}
+			}
+		}
+	}
+}
+
+// Ten thousand devices change at once. In the time that an ideal bucket of the
+// allowed rate would take they are all but done, also where the limit has to
+// be found first.
+func TestChangesNearTheIdeal(t *testing.T) {
+	for _, m := range throttleModels() {
+		for _, part := range []float64{0.5, 1, 2} {
+			w := newHours(7)
+			c := w.tenant("a", m.make(part, w.rng), wholeSeconds)
+			c.urgent = make([]time.Duration, 10_000)
+			c.start(1)
+			w.run(time.Hour)
+			ideal := 10_000 / (20 * min(part, 1))
+			t.Logf("%-42s limits x%.1f: %.3f of the ideal %v s, %d refused", m.name, part, c.finished.Seconds()/ideal, ideal, c.refused)
+			if c.done != 10_000 || c.finished.Seconds() > 1.1*ideal {
+				t.Errorf("%s, limits x%v: %d done after %v, ideal %v s", m.name, part, c.done, c.finished, ideal)
+			}
+		}
+	}
+}
+
+// A service that allowed half for a while allows all again: that is found
+// within twenty minutes, also where it would never have refused more.
+func TestLimitsThatCameBackAreFound(t *testing.T) {
+	for _, m := range throttleModels() {
+		w := newHours(8)
+		c := w.tenant("a", m.make(0.5, w.rng), wholeSeconds)
+		c.routine = 1_000_000
+		c.start(1)
+		w.run(time.Hour)
+		c.service = m.make(1, w.rng)
+		w.run(time.Hour + 20*time.Minute)
+		before := c.done
+		w.run(time.Hour + 30*time.Minute)
+		if got := float64(c.done-before) / 600; got < 19 {
+			t.Errorf("%s: %.2f writes a second twenty minutes later", m.name, got)
+		}
+	}
+}
+
+// Where each 429 closes the gate for minutes, asking for more than is allowed
+// costs minutes, and asking for no more than was once allowed never finds that
+// the limit came back. Once an hour is what it is worth: then of a hundred
+// urgent devices at most two wait where it is a minute, four where it is 150 s.
+func TestRetryAfterOfMinutes(t *testing.T) {
+	const lasts = 24 * time.Hour
+	for asked, percent := range map[time.Duration]float64{30 * time.Second: 0.99, time.Minute: 0.98, 150 * time.Second: 0.955} {
+		for _, m := range throttleModels() {
+			w := newHours(9)
+			c := w.tenant("a", m.make(0.5, w.rng), always(asked))
+			c.routine = 1_000_000
+			c.start(1)
+			c.reports(6, lasts)
+			w.run(lasts)
+			used, late := 100*float64(c.done)/(10*lasts.Seconds()), percentile(c.waits, percent)
+			t.Logf("%-42s Retry-After %-5v  used %6.2f %%  refused %.3f %%  urgent p%v %v p99 %v", m.name, asked, used, c.refusedShare(),
+				100*percent, tenths(late), tenths(percentile(c.waits, 0.99)))
+			if used < 90 || late > 5*time.Second {
+				t.Errorf("%s, Retry-After %v: used %.2f %%, urgent p%v %v", m.name, asked, used, 100*percent, late)
 			}
 		}
 	}

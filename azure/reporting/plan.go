@@ -74,7 +74,7 @@ func (t *target) platform() azure.Platform {
 
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
-	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync || t.Accepted.State != d.state)
+	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync || t.Accepted.State != d.state || t.uncertain(d.state))
 }
 
 // phase says where a target stands on the way of its newest standing, for
@@ -164,5 +164,8 @@ func (t *target) reportState(d decision) status.ReportState {
 }
 
 // shown reports whether a failure is shown as Failed, rather than as something
-// still in progress: a refusal is; what passes by itself is not.
-func (f *failure) shown() bool { return f.Retry.IsZero() || f.Tries > 28 }
+// still in progress: a refusal is, and what was tried for a day; that Microsoft
+// does not answer says nothing of the device and passes by itself.
+func (f *failure) shown() bool {
+	return f.Retry.IsZero() || f.Tries > 28 && f.Err.Kind != azure.ErrUnavailable
+}

@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -40,12 +41,20 @@ type target struct {
 	Again  bool      `json:"again,omitempty"`
 	Linger time.Time `json:"linger,omitzero"`
 
-	// Doubts are the standings of attempts whose outcome is not known and
-	// which may still arrive.
-	Doubts []compliance.State `json:"doubts,omitempty"`
+	// Doubts are attempts whose outcome is not known and which may still
+	// arrive.
+	Doubts []doubt `json:"doubts,omitempty"`
+
+	// Unsure are the standings of attempts since the newest acceptance that
+	// Azure may have taken: what it holds is not known.
+	Unsure []compliance.State `json:"unsure,omitempty"`
+
+	// calling: a call has no outcome yet, and may never have one. It is the
+	// row's.
+	calling bool
 
 	// Sync: an administrator asked for a report now.
-	Sync asked `json:"sync,omitempty"`
+	Sync asking `json:"sync,omitempty"`
 
 	// Resync: after a restored backup nothing counts as accepted, and
 	// compliant waits until the host has observed the device again.
@@ -68,13 +77,13 @@ type target struct {
 	Close *closing `json:"close,omitempty"`
 }
 
-// asked says how a report was asked for.
-type asked uint8
+// asking says how a report was asked for.
+type asking uint8
 
 const (
-	askedNot  asked = iota
-	askedMany       // for many devices: after what users wait for
-	askedOne        // for this device: somebody is waiting
+	askedNot  asking = iota
+	askedMany        // for many devices: after what users wait for
+	askedOne         // for this device: somebody is waiting
 )
 
 // accepted is a standing that Microsoft accepted.
@@ -97,6 +106,12 @@ type closing struct {
 	UPN      string         `json:"upn,omitempty"`
 }
 
+// doubt is an attempt that may still arrive at Azure, until some time later.
+type doubt struct {
+	State compliance.State `json:"state,omitempty"` // unspecified: it is not known
+	Until time.Time        `json:"until"`
+}
+
 // message is a report in progress.
 type message struct {
 	Receipt azure.Receipt `json:"receipt"`
@@ -113,6 +128,24 @@ type failure struct {
 	Retry time.Time   `json:"retry,omitzero"`
 	Since time.Time   `json:"since"`
 	Op    string      `json:"op,omitempty"`
+}
+
+// decodeTarget reads a target's row. calls are the claims of it that may have no
+// outcome.
+func decodeTarget(row Row, calls int, t *target) error {
+	*t = target{}
+	if err := decodeJSON(row, t); err != nil {
+		return err
+	}
+	_, letter, _ := strings.Cut(row.Queue, "/")
+	t.calling = calls > 0 && letter != queueCheck && letter != queueDelete
+	return nil
+}
+
+// uncertain reports whether Azure may hold another standing than s, because of
+// a call that has no outcome or none that is known.
+func (t *target) uncertain(s compliance.State) bool {
+	return slices.ContainsFunc(t.Unsure, func(unsure compliance.State) bool { return unsure != s })
 }
 
 // find answers the record of a host's device, nil where it has none here.

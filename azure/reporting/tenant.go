@@ -73,7 +73,8 @@ func (t *tenantDocument) sends() bool { return t.Mode == ModeOn || t.Mode == Mod
 type parking struct {
 	Err   azure.Error `json:"error"`
 	Since time.Time   `json:"since"`
-	Probe time.Time   `json:"probe"` // when the next may try
+	Probe time.Time   `json:"probe"`           // when the next may try
+	Taken bool        `json:"taken,omitempty"` // somebody tries now, who is given up at Probe
 	Tries int         `json:"tries"`
 }
 
