@@ -7,7 +7,7 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0
 	github.com/google/go-cmp v0.7.0
 	github.com/mdmkit/devicestatus v0.0.0
-	github.com/mdmkit/devicestatus/azure/reporting/sqlstore v0.0.0-00010101000000-000000000000
+	github.com/mdmkit/devicestatus/azure/reporting/sqlstore v0.0.0
 	github.com/stretchr/testify v1.12.1
 	modernc.org/sqlite v1.62.0
 )

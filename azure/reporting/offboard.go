@@ -46,9 +46,7 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 		if known && t.Mode != ModeOffBoarding {
 			t.Mode, t.Since = ModeOffBoarding, tx.Now()
 		}
-		if known && t.Parked != nil {
-			t.Parked.Probe = tx.Now()
-		}
+		t.tryNow(tx.Now())
 		return nil
 	})
 	if err != nil {
@@ -66,8 +64,8 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 		}
 		if progress != nil {
 			now := OffBoarding{Devices: left, Closed: max(0, first-left)}
-			if t, _, err := e.tenant(ctx, f.TenantID); err == nil && t.Parked != nil {
-				now.Cause = t.Parked.Err.Kind
+			if t, _, err := e.tenant(ctx, f.TenantID); err == nil && t.parked() != nil {
+				now.Cause = t.parked().Err.Kind
 			}
 			progress(now)
 		}
@@ -111,7 +109,7 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 					r := t.Records[0]
 					t.leave(&r, t.AzureID != "", row.Claims > 0)
 				}
-				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, false
+				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, resyncNot
 				return true, nil
 			})
 		if err != nil {

@@ -3,7 +3,9 @@ package reporting
 import (
 	"context"
 	"maps"
+	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -103,6 +105,9 @@ type lane struct {
 	skip time.Time // nothing to be had before
 	why  waiting
 }
+
+// off reports whether a lane waits because nothing is sent for the tenant.
+func (l *lane) off(now time.Time) bool { return l.why == waitsTenant && l.skip.After(now) }
 
 // waiting says why a lane waits.
 type waiting uint8
@@ -211,7 +216,7 @@ func (r *run) start() time.Time {
 			l := &q.lanes[i]
 			switch {
 			case l.busy:
-			case i == laneUrgent && (!q.paced || started):
+			case i == laneUrgent && (!q.paced || started || q.lanes[laneAny].off(now)):
 				// The first lane serves everything, where it can.
 			case l.skip.After(now):
 				if l.skip.Before(next) {
@@ -250,8 +255,12 @@ func (r *run) begin(q *queue, lane int) {
 	}
 	r.inFlight++
 	name := q.name
+	// A profile says by the label for whom work was done; to a simulated store
+	// it tells the steps of one worker from those of another.
+	ctx := pprof.WithLabels(r.ctx, pprof.Labels("queue", name, "lane", strconv.Itoa(lane)))
 	r.workers.Go(func() {
-		s, err := r.e.serve(r.ctx, name, lane == laneUrgent, oldest)
+		pprof.SetGoroutineLabels(ctx)
+		s, err := r.e.serve(ctx, name, lane == laneUrgent, oldest)
 		if err != nil && r.ctx.Err() == nil {
 			r.e.log.Warn("a queue was not served", "queue", name, "error", err)
 			s.wait = r.e.o.Poll

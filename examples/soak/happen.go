@@ -117,7 +117,7 @@ func (w *world) afterRemoval(r *record) *change {
 	switch dice := w.rng.Float64(); {
 	case dice < 0.5:
 		return w.enrolAnew(r)
-	case dice < 0.7 && r.waiting == 0:
+	case dice < 0.7:
 		// It checks in as if nothing had happened. The removal stands.
 		r.truth.State = compliance.StateCompliant
 		c := w.tell(r, "checks in after its removal")

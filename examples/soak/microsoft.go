@@ -35,15 +35,16 @@ type microsoft struct {
 const clientID = "5a1f0000-0000-4000-8000-0000000000c1"
 
 // newMicrosoft makes a simulator with tenants that have consented and
-// registered the application for everything.
-func newMicrosoft(seed uint64, tenants int, share float64, at moments) (*microsoft, []string) {
+// registered the application for everything. A share of the requests goes
+// wrong; a message is settled after a while.
+func newMicrosoft(seed uint64, tenants int, share float64, settled time.Duration, at moments) (*microsoft, []string) {
 	sim := azuresim.New(&azuresim.Options{
 		Seed: seed, LedgerLimit: 1 << 20, HistoryLimit: 1 << 16,
 		Throttle: azuresim.Throttle{
 			TenantAppWrites: azuresim.Limit{Units: tenantQuota.Writes, Per: tenantQuota.Window},
 			AppWrites:       azuresim.Limit{Units: applicationQuota.Writes, Per: applicationQuota.Window},
 		},
-		Partner: azuresim.PartnerOptions{ProcessingDelay: 300 * time.Millisecond},
+		Partner: azuresim.PartnerOptions{ProcessingDelay: settled},
 	})
 	app := azuresim.Application{ClientID: clientID, Name: "soak", ApprovedMDM: true, Roles: []string{
 		"Device.ReadWrite.All", "Application.Read.All", "User.Read.All", "update_device_attributes",

@@ -36,7 +36,7 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 	fmt.Fprintf(out, "seed %d: %d devices in %d tenants, %d workers on %s, %d kills, %d stops\n", s.seed, s.devices, s.tenants, s.workers, d, s.kills, s.stops)
 
 	at := &workerMoments{}
-	ms, tenants := newMicrosoft(s.seed, s.tenants, s.faults, at)
+	ms, tenants := newMicrosoft(s.seed, s.tenants, s.faults, 300*time.Millisecond, at)
 	defer ms.close()
 	h := newHost(s.seed, newWorld(s.seed, ms.sim, tenants, s.devices), at)
 	address, closeFeed, err := serve(h)

@@ -106,7 +106,22 @@ type view struct {
 	Code  status.ClientCode
 }
 
-// view answers what has to be seen, where holds is what Microsoft has.
+// views answers what may be seen, where holds is what Microsoft has.
+func (r *record) views(a *azureID, holds standing) []view {
+	v := r.view(a, holds)
+	if v.State == status.Successful && r.truth.State == compliance.StateCompliant && waits(v.Code, r.machine.platform) {
+		// The answer to its claim may have been lost: then nobody knows that
+		// Microsoft took it.
+		return []view{v, {State: status.Failed, Blank: status.BlankWaitsForSignIn, Code: v.Code}}
+	}
+	if v.State == status.Successful && r.removed() && len(distinct(a.claims)) > 1 {
+		// It may have been removed while another record had the id, which then
+		// left, so that the id was closed.
+		return []view{v, {Blank: status.BlankNothingToRemove, Code: v.Code}}
+	}
+	return []view{v}
+}
+
 func (r *record) view(a *azureID, holds standing) view {
 	v := view{Code: r.truth.ClientCode}
 	if a != nil && r.machine.platform == azure.PlatformWindows {
@@ -116,6 +131,10 @@ func (r *record) view(a *azureID, holds standing) view {
 	switch {
 	case a == nil && r.removed():
 		v.Blank = status.BlankNothingToRemove
+	case a != nil && a.owner() != r && r.removed():
+		v.Blank = status.BlankNothingToRemove
+	case a != nil && a.owner() != r:
+		v.Blank = status.BlankSuperseded
 	case o.State == compliance.StateUnspecified:
 		v.State, v.Blank = status.InProgress, status.BlankNotEvaluated
 	case a == nil && o.ClientCode == "":
@@ -124,10 +143,6 @@ func (r *record) view(a *azureID, holds standing) view {
 		v.State, v.Blank = status.Failed, status.BlankNoID
 	case a == nil:
 		v.State, v.Blank = status.Failed, status.BlankClientError
-	case a.owner() != r && r.removed():
-		v.Blank = status.BlankNothingToRemove
-	case a.owner() != r:
-		v.Blank = status.BlankSuperseded
 	case o.State == compliance.StateCompliant && holds != compliant:
 		v.State, v.Blank = status.Failed, status.BlankWaitsForSignIn
 	default:
