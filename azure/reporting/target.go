@@ -112,6 +112,9 @@ type message struct {
 	Since   time.Time     `json:"since"`
 	PollAt  time.Time     `json:"pollAt"`
 	Polls   int           `json:"polls,omitempty"`
+
+	// Failed is what the attempt before it failed with.
+	Failed *failure `json:"failed,omitempty"`
 }
 
 // doubt is an attempt that was given up.
