@@ -70,6 +70,12 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if r != nil {
 		rank = r.compare(o)
 	}
+	if rank == orderStale && r.removedBy(o) {
+		// A removal ends an enrolment however late it comes. All else that it
+		// says is older than what is known.
+		o = &Observation{DeviceID: o.DeviceID, Platform: r.Platform, State: o.State, SeenAt: r.SeenAt}
+		rank, to = orderNewer, from
+	}
 	if rank == orderStale {
 		return change{effect: effectStale}
 	}
@@ -145,7 +151,7 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
 	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}

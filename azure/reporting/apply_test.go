@@ -149,6 +149,12 @@ func TestNewEnrolmentWaitsForItsOwnSuccess(t *testing.T) {
 	w.see(func(o *Observation) {
 		o.EnrollmentID, o.EnrolledAt, o.ClientCode = "second", noon.Add(time.Second), status.CodeSuccess
 	})
+	if d := w.decide(azureID1); d.act == actReport {
+		t.Errorf("Success without an id of this enrolment: got %+v, want it to wait", d)
+	}
+	w.see(func(o *Observation) {
+		o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "second", noon.Add(time.Second), azureID1
+	})
 	if d := w.decide(azureID1); d.act != actReport || d.state != compliant {
 		t.Errorf("after its own Success: got %+v", d)
 	}

@@ -128,7 +128,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	}
 
 	held := compliance.StateUnspecified // what Azure holds
-	if t.Accepted != nil && t.Resync == resyncNot {
+	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) {
 		held = t.Accepted.State
 	}
 	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) {
@@ -141,11 +141,11 @@ func (t *target) standing(now time.Time, k *rules) decision {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		return d.again(t, held) // what Azure holds stays, and is not refreshed
+		return d.again(t) // what Azure holds stays, and is not refreshed
 	}
 	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d.again(t, held)
+		return d.again(t)
 	}
 
 	d.act = actReport
@@ -175,22 +175,19 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	return d
 }
 
-// again has what Azure holds sent once more while a newer standing waits, where
-// a claim of compliance from before may still arrive.
-func (d decision) again(t *target, held compliance.State) decision {
-	if t.Again && (held == compliance.StateNonCompliant || held == compliance.StateRemoved) {
-		d.act, d.state, d.due, d.urgency = actReport, held, t.Linger, urgencyRestrict
+// again has what Azure is to hold while a newer standing waits sent once more,
+// where a claim of compliance from before may have come, or still come.
+func (d decision) again(t *target) decision {
+	if a := t.Accepted; a != nil && t.Resync == resyncNot && a.State != compliance.StateCompliant &&
+		(t.Again || t.calling || t.uncertain(a.State)) {
+		d.act, d.state, d.due, d.urgency = actReport, a.State, t.Linger, urgencyRestrict
 	}
 	return d
 }
 
 // waits reports whether a new claim of compliance has to wait for the user.
 func (t *target) waits(r *record) bool {
-	code := r.code(t.AzureID)
-	if r.Waits && code != status.CodeSuccess {
-		return true
-	}
-	return r.Waits || code.HoldsCompliant()
+	return r.Waits || r.NoID || r.code(t.AzureID).HoldsCompliant()
 }
 
 // otherUser reports whether Microsoft was told of another user than r's, where

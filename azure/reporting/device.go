@@ -90,7 +90,7 @@ func (e *Engine) withDevice(ctx context.Context, tenantID, deviceID string, do f
 			return err
 		}
 		var t target
-		if err := decodeJSON(rows[0], &t); err != nil {
+		if err := decodeTarget(rows[0], rows[0].Claims, &t); err != nil {
 			return err
 		}
 		if t.find(deviceID) == nil {

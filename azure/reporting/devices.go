@@ -139,7 +139,7 @@ func (e *Engine) pages(ctx context.Context, tenantID string) iter.Seq2[*page, er
 				}
 				p.targets = make([]target, len(p.rows))
 				for i := range p.rows {
-					if err := decodeJSON(p.rows[i], &p.targets[i]); err != nil {
+					if err := decodeTarget(p.rows[i], p.rows[i].Claims, &p.targets[i]); err != nil {
 						yield(nil, err)
 						return
 					}
@@ -187,7 +187,7 @@ func (e *Engine) changeTargets(ctx context.Context, p *page, pick func(i int) bo
 				continue
 			}
 			var t target
-			if err := decodeJSON(*row, &t); err != nil {
+			if err := decodeTarget(*row, row.Claims, &t); err != nil {
 				return err
 			}
 			var before map[string]status.Device

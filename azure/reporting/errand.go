@@ -27,11 +27,8 @@ type errand struct {
 // any more: it changed between planning and claiming.
 func newErrand(row Row, k *rules) (*errand, bool, error) {
 	n := &errand{row: row}
-	if err := decodeJSON(row, &n.target); err != nil {
+	if err := decodeTarget(row, row.Claims-1, &n.target); err != nil {
 		return nil, false, err
-	}
-	if row.Claims > 1 && reports(row.Queue) && !n.target.Again {
-		n.target.Again = true // an earlier report has no outcome
 	}
 	n.decision = n.target.decide(row.ClaimedAt, k)
 	if n.act == actNothing || n.due.After(row.ClaimedAt) {

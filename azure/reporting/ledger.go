@@ -51,7 +51,7 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 				continue
 			}
 			var t target
-			if err := decodeJSON(*row, &t); err != nil {
+			if err := decodeTarget(*row, row.Claims, &t); err != nil {
 				return err
 			}
 			// Claims and ClaimedAt together name one claim.
@@ -67,6 +67,7 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 			}
 			if !lost {
 				row.LeaseUntil, row.ClaimedAt, row.Claims = time.Time{}, time.Time{}, 0
+				t.calling = false
 			}
 			if !t.plan(row, tx.Now(), k) {
 				if err := tx.Delete(row.Key); err != nil {

@@ -234,7 +234,7 @@ func (s *sighting) getTargets(observations []Observation) error {
 	}
 	for _, row := range rows {
 		t := &heldTarget{row: row}
-		if err := decodeJSON(row, &t.target); err != nil {
+		if err := decodeTarget(row, row.Claims, &t.target); err != nil {
 			return err
 		}
 		if s.e.o.Events {

@@ -56,27 +56,25 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 
 	// An earlier call may arrive after this one: one of a claim that has no
 	// outcome, of another engine, or one that was given up.
-	overtaken := n.row.Claims > 1 || lost
-	unknown := !accepted && failed.Outcome == azure.OutcomeUnknown
-	if accepted {
-		// What was given up a moment ago may still overtake the next one too.
-		t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(n.row.ClaimedAt) })
-		overtaken = overtaken || slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
-	} else if unknown && failed.StatusCode == 0 {
-		t.doubted(n.report.State, now.Add(o.Linger))
-	} else if unknown {
-		t.doubted(n.report.State, now) // it has arrived, if it has
+	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(now) || d.Until.Sub(now) > 2*o.Linger })
+	if n.row.Claims > 1 || lost {
+		t.doubt(compliance.StateUnspecified, now.Add(o.Linger))
 	}
+	if !accepted && failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 {
+		t.doubt(n.report.State, now.Add(o.Linger))
+	}
+	if accepted {
+		t.Unsure = nil
+	} else if failed.Outcome == azure.OutcomeUnknown && !slices.Contains(t.Unsure, n.report.State) {
+		t.Unsure = append(t.Unsure, n.report.State)
+	}
+	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
 	switch {
 	case overtaken:
 		t.Again, t.Linger = true, now.Add(o.Linger)
 	case lingered:
 		t.Again, t.Linger = false, time.Time{}
-	case unknown && t.Accepted != nil && t.Accepted.State != n.report.State:
-		// Azure may hold it: what was accepted before has to be sent again
-		// should it be the newest once more.
-		t.Again, t.Linger = true, now
 	}
 
 	switch {
@@ -123,10 +121,9 @@ func (t *target) overtake(n *errand, now time.Time) {
 	}
 }
 
-// doubted notes a standing that may still come to be, until then.
-func (t *target) doubted(s compliance.State, until time.Time) {
-	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s })
-	t.Doubts = append(t.Doubts, doubt{State: s, Until: until})
+// doubt notes that an attempt may still arrive.
+func (t *target) doubt(s compliance.State, until time.Time) {
+	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
 }
 
 // accept takes a standing that Microsoft accepted.
@@ -193,7 +190,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 	case now.Sub(m.Since) > o.MessageTimeout:
 		// The standing may still come to be, so that a newer one has to be
 		// sent even where it is the one from before.
-		t.doubted(t.Accepted.State, now.Add(o.Linger))
+		t.doubt(t.Accepted.State, now.Add(o.Linger))
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now
 		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, now)
@@ -223,6 +220,10 @@ func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
 		}
 	case failed.Kind == azure.ErrForbidden || failed.Kind == azure.ErrUnsupported || failed.Kind == azure.ErrRejected || failed.Kind == azure.ErrInvalid:
 		t.DeleteAt, t.Kept = time.Time{}, failed.Kind // the first step stands
+	case failed.Kind == azure.ErrConflict:
+		// Azure shows the device as compliant: somebody else wrote it. The
+		// first step comes first again.
+		t.DeleteAt, t.Again, t.Linger = time.Time{}, true, now
 	default:
 		t.Deletions++
 		t.DeleteAt = now.Add(max(failed.RetryAfter, backOff(t.Deletions, time.Minute, 24*time.Hour)))

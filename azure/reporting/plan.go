@@ -34,21 +34,11 @@ func (t *target) plan(row *Row, now time.Time, k *rules) bool {
 			row.Due = before.Due // it keeps its place
 		}
 	}
-	if row.Claims > 0 && reports(before.Queue) && (row.Queue == "" || row.Due.After(row.LeaseUntil)) {
-		// A report is under way. Should its outcome be lost, the newest standing
-		// is sent, whether or not it is the one that was accepted before.
-		row.Queue, row.Due, row.Urgency = before.Queue, row.LeaseUntil, urgencyRestrict
-	}
 	var p phase
 	p, row.Since = t.phase(d)
 	row.Label = t.label(d, p)
 	row.Data = encodeJSON(t)
 	return true
-}
-
-// reports answers whether a queue is one of reports.
-func reports(queue string) bool {
-	return strings.HasSuffix(queue, "/"+queueGraph) || strings.HasSuffix(queue, "/"+queuePartner)
 }
 
 // queue answers what kind of queue an act belongs to.
@@ -84,7 +74,7 @@ func (t *target) platform() azure.Platform {
 
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
-	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state)
+	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.uncertain(d.state))
 }
 
 // phase says where a target stands on the way of its newest standing, for

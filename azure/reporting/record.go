@@ -34,11 +34,14 @@ type record struct {
 	Inventory   azure.Inventory `json:"inventory,omitzero"`
 	LastCheckIn time.Time       `json:"lastCheckIn,omitzero"`
 	SeenAt      time.Time       `json:"seenAt"`
+	FirstSeen   time.Time       `json:"firstSeen"` // of this enrolment, or of this record
 	Version     uint64          `json:"version,omitempty"`
 
 	// Waits: compliant waits until MSAL says Success again, since the user is
-	// another one or the enrolment is.
+	// another one or the enrolment is. NoID: and until the device of this
+	// enrolment has given an Azure id.
 	Waits bool `json:"waits,omitempty"`
+	NoID  bool `json:"noId,omitempty"`
 
 	// Released: removed while another record owns the Azure id. The claim is
 	// gone and nothing is sent for it.
@@ -102,6 +105,18 @@ func (r *record) compare(o *Observation) order {
 	return orderNewer
 }
 
+// removedBy reports whether o, which is older than what is known, is the removal
+// of r's enrolment.
+func (r *record) removedBy(o *Observation) bool {
+	if o.State != compliance.StateRemoved || r.State == compliance.StateRemoved {
+		return false
+	}
+	if o.EnrollmentID != "" {
+		return o.EnrollmentID == r.Enrolment
+	}
+	return !o.SeenAt.Before(r.FirstSeen)
+}
+
 // enrol begins a new enrolment: the removal is over, what MSAL said is too,
 // and the last Azure id serves for everything but a claim of compliance until
 // the device gives a new one.
@@ -109,7 +124,7 @@ func (r *record) enrol(o *Observation) {
 	*r = record{
 		Host: r.Host, Enrolment: o.EnrollmentID, EnrolledAt: o.EnrolledAt,
 		Platform: o.Platform, UserID: r.UserID, UPN: r.UPN, Inventory: r.Inventory, LastCheckIn: r.LastCheckIn,
-		Turned: r.Turned, Sequence: r.Sequence, Waits: true,
+		Turned: r.Turned, Sequence: r.Sequence, Waits: true, NoID: true,
 	}
 }
 
@@ -138,6 +153,9 @@ func (r *record) take(o *Observation, rank order, now time.Time) (changed bool) 
 		}
 		r.UserID = o.UserID
 	}
+	if o.AzureDeviceID != "" {
+		r.NoID = false
+	}
 	if r.Waits && o.ClientCode == status.CodeSuccess || r.Waits && r.Platform == azure.PlatformWindows && o.AzureDeviceID != "" && r.Code == "" {
 		r.Waits = false
 	}
@@ -147,9 +165,12 @@ func (r *record) take(o *Observation, rank order, now time.Time) (changed bool) 
 	}
 	later(&r.LastCheckIn, o.LastCheckIn)
 	comparable := *r
-	comparable.LastCheckIn, comparable.SeenAt, comparable.Version = before.LastCheckIn, before.SeenAt, before.Version
+	comparable.LastCheckIn, comparable.SeenAt, comparable.Version, comparable.FirstSeen = before.LastCheckIn, before.SeenAt, before.Version, before.FirstSeen
 	changed = comparable != before
 	later(&r.SeenAt, o.SeenAt)
+	if r.FirstSeen.IsZero() || o.SeenAt.Before(r.FirstSeen) {
+		r.FirstSeen = o.SeenAt
+	}
 	r.Version = max(r.Version, o.Version)
 	return changed
 }

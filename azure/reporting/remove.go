@@ -90,8 +90,7 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 // call is under way, or its outcome is not known.
 func (t *target) mayBeCompliant(calling bool) bool {
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
-	return calling || holds(t.Accepted) || holds(t.Before) ||
-		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
+	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) || slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
 		t.Close != nil || len(t.Closing) > 0
 }
 
@@ -160,8 +159,7 @@ func (e *Engine) resync(ctx context.Context, p *page) error {
 					continue
 				}
 				t := &p.targets[i]
-				*t = target{}
-				if err := decodeJSON(row, t); err != nil {
+				if err := decodeTarget(row, row.Claims, t); err != nil {
 					return err
 				}
 				for j := range t.Records {

@@ -104,6 +104,9 @@ type lane struct {
 	why  waiting
 }
 
+// off reports whether a lane waits because nothing is sent for the tenant.
+func (l *lane) off(now time.Time) bool { return l.why == waitsTenant && l.skip.After(now) }
+
 // waiting says why a lane waits.
 type waiting uint8
 
@@ -211,7 +214,7 @@ func (r *run) start() time.Time {
 			l := &q.lanes[i]
 			switch {
 			case l.busy:
-			case i == laneUrgent && (!q.paced || started):
+			case i == laneUrgent && (!q.paced || started || q.lanes[laneAny].off(now)):
 				// The first lane serves everything, where it can.
 			case l.skip.After(now):
 				if l.skip.Before(next) {

@@ -12,7 +12,7 @@ import (
 
 // idle is how long a queue whose tenant is off or not registered is left
 // alone, unless a change of mode in this process wakes it.
-const idle = 10 * time.Second
+const idle = time.Minute
 
 // recordTimeout is how long the writing of an outcome may take.
 const recordTimeout = 10 * time.Second

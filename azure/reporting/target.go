@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -43,6 +44,14 @@ type target struct {
 	// Doubts are attempts whose outcome is not known and which may still
 	// arrive.
 	Doubts []doubt `json:"doubts,omitempty"`
+
+	// Unsure are the standings of attempts since the newest acceptance that
+	// Azure may have taken: what it holds is not known.
+	Unsure []compliance.State `json:"unsure,omitempty"`
+
+	// calling: a call has no outcome yet, and may never have one. It is the
+	// row's.
+	calling bool
 
 	// Sync: an administrator asked for a report now.
 	Sync asking `json:"sync,omitempty"`
@@ -106,6 +115,12 @@ type closing struct {
 	UPN      string         `json:"upn,omitempty"`
 }
 
+// doubt is an attempt that may still arrive at Azure, until some time later.
+type doubt struct {
+	State compliance.State `json:"state,omitempty"` // unspecified: it is not known
+	Until time.Time        `json:"until"`
+}
+
 // message is a report in progress.
 type message struct {
 	Receipt azure.Receipt `json:"receipt"`
@@ -117,12 +132,6 @@ type message struct {
 	Failed *failure `json:"failed,omitempty"`
 }
 
-// doubt is an attempt that was given up.
-type doubt struct {
-	State compliance.State `json:"state"`
-	Until time.Time        `json:"until"` // it is not expected to arrive any more
-}
-
 // failure is why the newest attempt did not succeed.
 type failure struct {
 	Err   azure.Error `json:"error"`
@@ -131,6 +140,24 @@ type failure struct {
 	Retry time.Time   `json:"retry,omitzero"`
 	Since time.Time   `json:"since"`
 	Op    string      `json:"op,omitempty"`
+}
+
+// decodeTarget reads a target's row. calls are the claims of it that may have no
+// outcome.
+func decodeTarget(row Row, calls int, t *target) error {
+	*t = target{}
+	if err := decodeJSON(row, t); err != nil {
+		return err
+	}
+	_, letter, _ := strings.Cut(row.Queue, "/")
+	t.calling = calls > 0 && letter != queueCheck && letter != queueDelete
+	return nil
+}
+
+// uncertain reports whether Azure may hold another standing than s, because of
+// a call that has no outcome or none that is known.
+func (t *target) uncertain(s compliance.State) bool {
+	return slices.ContainsFunc(t.Unsure, func(unsure compliance.State) bool { return unsure != s })
 }
 
 // find answers the record of a host's device, nil where it has none here.

@@ -99,8 +99,10 @@ func (e *Engine) RegisterTenant(ctx context.Context, account, tenantID string) e
 	})
 }
 
-// SetMode sets what is done for a tenant. It is durable when it returns;
-// calls to Microsoft that are under way then are not called back.
+// SetMode sets what is done for a tenant. It is durable when it returns: nothing
+// new is sent for a tenant that is not on, by any process, but calls to
+// Microsoft that are under way are not called back. A tenant that is switched
+// on goes on at once in this process, and within a minute in others.
 func (e *Engine) SetMode(ctx context.Context, account, tenantID string, m Mode) error {
 	if text, err := m.MarshalText(); err != nil || len(text) == 0 || m == ModeOffBoarding {
 		return fmt.Errorf("reporting: mode %v is not one that can be set", m)

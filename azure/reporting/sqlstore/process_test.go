@@ -1,0 +1,347 @@
+//go:build unix
+
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/azure/reporting/sqlstore"
+)
+
+// childStore opens a file in another process.
+func childStore(file, settings string) (*sqlstore.Store, *sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+file+settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := sqlstore.Open(context.Background(), db, sqlstore.SQLite, nil)
+	return s, db, err
+}
+
+func childOpen(args []string) error {
+	s, _, err := childStore(args[0], durable)
+	if err != nil {
+		return err
+	}
+	return put(context.Background(), s, reporting.Row{Key: key(fmt.Sprint("process", os.Getpid()))})
+}
+
+// childLock holds the write lock until its input ends.
+func childLock(args []string) error {
+	_, db, err := childStore(args[0], durable)
+	if err != nil {
+		return err
+	}
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	if _, err := c.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	fmt.Println("locked")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	_, err = c.ExecContext(context.Background(), "ROLLBACK")
+	return err
+}
+
+func TestLockedByAnotherProcess(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, file, strings.Replace(durable, "5000", "50", 1))
+	require.NoError(t, put(t.Context(), s, due("q", 1)...))
+	other := startChild(t, "lock", file)
+	require.Equal(t, "locked", other.line(t))
+	const want = "another connection has held the database's write lock for longer than PRAGMA busy_timeout"
+	if err := put(t.Context(), s, reporting.Row{Key: key("new")}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Update: %v, want %q", err, want)
+	}
+	if _, err := s.Claim(t.Context(), reporting.Claim{Queue: "q", Limit: 1}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Claim: %v, want %q", err, want)
+	}
+	// Who only reads does not wait.
+	if rows := scan(t, s); len(rows) != 1 || rows[0].Claims != 0 {
+		t.Errorf("the rows are %v", rows)
+	}
+	// A context that ends while the store waits for the lock ends the wait.
+	patient := openStore(t, file, strings.Replace(durable, "5000", "600000", 1))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := put(ctx, patient, reporting.Row{Key: key("new")}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Update that gave up waiting: %v", err)
+	}
+	require.NoError(t, other.in.Close())
+	_, err := other.rest()
+	require.NoError(t, err)
+	require.NoError(t, put(t.Context(), s, reporting.Row{Key: key("new")}))
+	require.NoError(t, put(t.Context(), patient, reporting.Row{Key: key("newer")}))
+	require.Len(t, scan(t, s), 3)
+}
+
+// childClaim claims until nothing is left, and prints what it got.
+func childClaim(args []string) error {
+	s, _, err := childStore(args[0], durable)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	for {
+		rows, err := s.Claim(context.Background(), reporting.Claim{Queue: "q", Limit: 7, Lease: time.Hour, Most: 255})
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		for _, r := range rows {
+			fmt.Println(r.ID)
+		}
+	}
+}
+
+func TestTwoProcessesClaim(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store.db")
+	s := openStore(t, file, durable)
+	require.NoError(t, put(t.Context(), s, due("q", 1000)...))
+	claimants := []*child{startChild(t, "claim", file), startChild(t, "claim", file)}
+	for _, c := range claimants {
+		require.Equal(t, "ready", c.line(t))
+	}
+	for _, c := range claimants {
+		require.NoError(t, c.in.Close())
+	}
+	seen := map[string]int{}
+	for _, c := range claimants {
+		ids, err := c.rest()
+		require.NoError(t, err)
+		if len(ids) == 0 {
+			t.Error("a process claimed nothing: they did not run together")
+		}
+		for _, id := range ids {
+			seen[id]++
+		}
+	}
+	for _, r := range scan(t, s) {
+		if seen[r.ID] != 1 || r.Claims != 1 {
+			t.Errorf("%s was claimed %d times, and counts %d", r.ID, seen[r.ID], r.Claims)
+		}
+	}
+}
+
+// A transaction of the writer is its number in a row, and that many times five
+// rows.
+const partsOfWrite = 5
+
+// childWrite writes numbered transactions until it is killed, and prints each
+// number once Update has acknowledged it.
+func childWrite(args []string) error {
+	s, _, err := childStore(args[0], durable)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	for {
+		n := 0
+		err := s.Update(ctx, func(tx reporting.Tx) error {
+			last, err := tx.Get(reporting.Key{Kind: 1})
+			if err != nil {
+				return err
+			}
+			if last[0].Version > 0 {
+				if n, err = strconv.Atoi(string(last[0].Data)); err != nil {
+					return err
+				}
+			}
+			n++
+			last[0].Data = []byte(strconv.Itoa(n))
+			var keys []reporting.Key
+			for part := range partsOfWrite {
+				keys = append(keys, key(fmt.Sprintf("%08d/%d", n, part)))
+			}
+			rows, err := tx.Get(keys...)
+			if err != nil {
+				return err
+			}
+			for i := range rows {
+				rows[i].Data = make([]byte, 3000)
+				rows[i].Queue, rows[i].Due, rows[i].Label, rows[i].Since = "q", tx.Now(), "written", tx.Now()
+			}
+			return tx.Put(append(rows, last[0])...)
+		})
+		if err != nil {
+			return err
+		}
+		if n%3 == 0 {
+			if _, err := s.Claim(ctx, reporting.Claim{Queue: "q", Limit: 2, Lease: time.Hour, Most: 255}); err != nil {
+				return err
+			}
+		}
+		fmt.Println(n)
+	}
+}
+
+// What Update has acknowledged is there after a kill, and nothing by halves.
+// DEVICESTATUS_KILLS says how many kills; 20 where it is not set.
+func TestKilled(t *testing.T) {
+	kills := 20
+	if more, err := strconv.Atoi(os.Getenv("DEVICESTATUS_KILLS")); err == nil {
+		kills = more
+	}
+	file := filepath.Join(t.TempDir(), "store.db")
+	openStore(t, file, durable)
+	acknowledged := 0
+	for kill := range kills {
+		writer := startChild(t, "write", file)
+		for range 1 + kill%7 {
+			acknowledged, _ = strconv.Atoi(writer.line(t))
+		}
+		require.NoError(t, writer.cmd.Process.Kill()) // in the midst of the next ones
+		lines, _ := writer.rest()
+		for _, line := range lines {
+			acknowledged, _ = strconv.Atoi(line)
+		}
+		db := openFile(t, file, durable)
+		s, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
+		require.NoError(t, err)
+		var sound string
+		require.NoError(t, db.QueryRow("PRAGMA integrity_check").Scan(&sound))
+		last, err := s.Scan(t.Context(), 1, "", reporting.Key{}, 2)
+		require.NoError(t, err)
+		require.Len(t, last, 1)
+		written, err := strconv.Atoi(string(last[0].Data))
+		require.NoError(t, err)
+		rows := scan(t, s)
+		whole := len(rows) == written*partsOfWrite
+		for i, r := range rows {
+			whole = whole && r.ID == fmt.Sprintf("%08d/%d", 1+i/partsOfWrite, i%partsOfWrite) && len(r.Data) == 3000
+		}
+		tallies, err := s.Tally(t.Context(), 2, "contoso", time.Time{})
+		require.NoError(t, err)
+		if sound != "ok" || written < acknowledged || written > acknowledged+1 || !whole || len(tallies) != 1 || tallies[0].Count != len(rows) {
+			t.Fatalf("after kill %d: integrity %q; %d acknowledged, %d written, %d rows (whole: %t), tally %v", kill+1, sound, acknowledged, written, len(rows), whole, tallies)
+		}
+		require.NoError(t, db.Close())
+	}
+	t.Logf("%d kills, %d transactions acknowledged and there", kills, acknowledged)
+}
+
+// childFill writes until the files may not grow any more, and prints what it
+// has written then.
+func childFill(args []string) error {
+	s, db, err := childStore(args[0], durable)
+	if err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	n, err := exhaust(s)
+	fmt.Println(n)
+	fmt.Println(err)
+	// A smaller one still has room when the log has been written back.
+	if _, err := db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return err
+	}
+	return nil
+}
+
+// exhaust writes transactions of ten rows until one fails, and answers how many
+// did not.
+func exhaust(s *sqlstore.Store) (int, error) {
+	for n := 0; ; n++ {
+		rows := make([]reporting.Row, 10)
+		for i := range rows {
+			rows[i] = reporting.Row{Key: key(fmt.Sprintf("%05d/%d", n, i)), Data: make([]byte, 2000)}
+		}
+		if err := put(context.Background(), s, rows...); err != nil {
+			return n, err
+		}
+		if n == 1000 {
+			return n, errors.New("20 MB were written, and nothing failed")
+		}
+	}
+}
+
+// With a full disk Update fails, what was there is there, and it goes on when
+// there is room again.
+func TestFullDisk(t *testing.T) {
+	check := func(t *testing.T, file string, n int, said string) {
+		t.Helper()
+		if !strings.Contains(said, "full") && !strings.Contains(said, "I/O") {
+			t.Errorf("the disk is full, and Update says %s", said)
+		}
+		s := openStore(t, file, durable)
+		if rows := scan(t, s); len(rows) != 10*n || n == 0 {
+			t.Errorf("%d transactions of 10 rows were acknowledged, and %d rows are there", n, len(rows))
+		}
+		require.NoError(t, put(t.Context(), s, reporting.Row{Key: key("after")}))
+	}
+	t.Run("pages", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "store.db")
+		s := openStore(t, file, durable+"&_pragma=max_page_count(200)")
+		n, err := exhaust(s)
+		require.Error(t, err)
+		if err := put(t.Context(), s, reporting.Row{Key: key("z"), Data: make([]byte, 1<<20)}); err == nil {
+			t.Error("a second transaction without room: no error")
+		}
+		// On the same connection: it is not left in a transaction.
+		_, err2 := s.Scan(t.Context(), 2, "", reporting.Key{}, 1)
+		require.NoError(t, err2)
+		check(t, file, n, err.Error())
+	})
+	t.Run("file size", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "store.db")
+		out, err := startChild(t, "fill", file).rest()
+		require.NoError(t, err)
+		require.Len(t, out, 2)
+		n, err := strconv.Atoi(out[0])
+		require.NoError(t, err)
+		check(t, file, n, out[1])
+	})
+}
+
+// Handles and processes that open a new file at once all find it whole.
+func TestOpenAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store.db")
+	// The mode is a property of the file; turning it needs the file alone.
+	require.NoError(t, openFile(t, file, durable).Ping())
+	others := []*child{startChild(t, "open", file), startChild(t, "open", file)}
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			s, err := sqlstore.Open(t.Context(), openFile(t, file, durable), sqlstore.SQLite, nil)
+			if err == nil {
+				err = put(t.Context(), s, reporting.Row{Key: key(fmt.Sprint("handle", i))})
+			}
+			if err != nil {
+				t.Errorf("handle %d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	for _, c := range others {
+		if out, err := c.rest(); err != nil {
+			t.Errorf("another process: %v, %q", err, out)
+		}
+	}
+	if rows := scan(t, openStore(t, file, durable)); len(rows) != 8 {
+		t.Errorf("%d rows are there, want 8", len(rows))
+	}
+}
