@@ -67,7 +67,7 @@ func TestGuardHoldsRemovals(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log logged
-				h, fleet := imported(t, 1000, &reporting.Options{Logger: log.logger()})
+				h, fleet := imported(t, 1000, &reporting.Options{Poll: time.Hour, Logger: log.logger()})
 				defer h.run()()
 				h.turn(fleet, removed, tc.atOnce, time.Duration(tc.atOnce)*time.Second/100)
 				time.Sleep(time.Minute)
