@@ -194,7 +194,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 // where a claim of compliance from before may have come, or may still come.
 func (d decision) again(t *target, r *record) decision {
 	a := t.Accepted
-	if a == nil || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
+	if a == nil || t.Resync != resyncNot || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
 		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
 		return d
 	}

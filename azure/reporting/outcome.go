@@ -82,7 +82,10 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.closed(n, now) // not there, and it is not replication any more
 	case !accepted:
 		t.failed(failed, now)
-		if n.act == actClose && t.Failure.Retry.IsZero() {
+		switch {
+		case n.act != actClose:
+			t.overtake(n, now)
+		case t.Failure.Retry.IsZero():
 			t.closed(n, now) // refused for good: nothing more can be done there
 		}
 	case n.act == actClose:
@@ -98,8 +101,8 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Again, t.Linger = true, now // the user came back meanwhile
 		}
 	default:
-		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
 		t.accept(n, now, o)
+		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
 		if r, _ := t.owner(); r == nil && t.Close == nil && t.Accepted.State != compliance.StateRemoved {
 			// Its device went elsewhere while it was reported here.
 			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
@@ -120,6 +123,20 @@ func (t *target) unsure(s compliance.State) {
 	}
 }
 
+// overtake lets a standing go that came to be while another was on its way and
+// failed: that failure is not its own.
+func (t *target) overtake(n *errand, now time.Time) {
+	was, _ := n.target.owner()
+	is, _ := t.owner()
+	if was == nil || is == nil {
+		return
+	}
+	changed := was.State != is.State || was.Code != is.Code || was.enrolment() != is.enrolment()
+	if changed || was.Inventory != is.Inventory || was.UserID != is.UserID || was.UPN != is.UPN || was.Platform != is.Platform {
+		t.forgive(changed, now)
+	}
+}
+
 // doubt notes that an attempt may still arrive.
 func (t *target) doubt(s compliance.State, until time.Time) {
 	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
@@ -137,7 +154,7 @@ func (t *target) accept(n *errand, now time.Time, o *Options) {
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
-		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}, before
+		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure}, before
 	}
 	t.DeleteAt, t.Deletions, t.Kept = time.Time{}, 0, ""
 	switch n.report.State {
@@ -224,9 +241,12 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		if why.Outcome == azure.OutcomeUnknown {
 			t.unsure(t.Accepted.State)
 		}
-		t.Message, t.Accepted, t.Before = nil, t.Before, nil
+		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now
 		t.failed(why, now)
+		if why.Outcome != azure.OutcomeUnknown {
+			t.overtake(n, now)
+		}
 	}
 }
 

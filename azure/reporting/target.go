@@ -174,6 +174,9 @@ type message struct {
 	Since   time.Time     `json:"since"`
 	PollAt  time.Time     `json:"pollAt"`
 	Polls   int           `json:"polls,omitempty"`
+
+	// Failed is what the attempt before it failed with.
+	Failed *failure `json:"failed,omitempty"`
 }
 
 // failure is why the newest attempt did not succeed.
