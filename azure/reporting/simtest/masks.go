@@ -4,6 +4,8 @@ package simtest
 const (
 	maskBatches      = true // of two observations of a device in one call the newest can be lost
 	maskLinger       = true // the linger is forgotten when the standing changes
-	maskLateRemovals = true // a removal that arrives after a newer check-in is stale
+	maskValid        = true // details of a removed record beside another
+	maskNewEnrolment = true // a removed id is deleted though its device enrolled anew
+	maskLeavers      = true // the pair of who left an id that another record claims stays
 	maskClosing      = true // a closing's message counts as done when it is accepted
 )
