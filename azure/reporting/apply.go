@@ -109,6 +109,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 
 	if moved {
+		from.DeleteAt = time.Time{} // it came back, under another id
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
@@ -122,7 +123,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if changed {
 		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, now)
 	}
-	to.Resync = false
+	if to.Resync == resyncWaits {
+		to.Resync = resyncDue
+	}
 	c.effect = effectNone
 	if changed {
 		c.effect = effectChanged
@@ -149,7 +152,7 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !told && !t.uncertain(compliance.StateRemoved) {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
 	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
@@ -173,7 +176,12 @@ func (t *target) anotherUser(before string, told bool) {
 		return
 	}
 	// Who comes back is not closed.
-	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c.UserID == user })
+	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool {
+		if c.UserID == user && c.Message != nil {
+			t.unsure(compliance.StateRemoved)
+		}
+		return c.UserID == user
+	})
 	closed := func(id string) {
 		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
@@ -204,12 +212,22 @@ func (t *target) settleClaims(r, before *record) {
 func (t *target) observed(other bool, now time.Time) {
 	if other {
 		t.Held = compliance.StateUnspecified
-		if t.Failure != nil && t.Failure.Retry.After(now) {
-			t.Failure.Retry = now
-		}
 	}
-	if t.Failure != nil && t.Failure.Retry.IsZero() {
-		t.Failure = nil
+	if t.Close != nil && t.Close.Message != nil {
+		t.unsure(compliance.StateRemoved)
 	}
+	t.forgive(other, now)
 	t.Close = nil
+}
+
+// forgive ends a refusal of an earlier standing, and the wait after a failure
+// where the device itself is another now.
+func (t *target) forgive(other bool, now time.Time) {
+	switch {
+	case t.Failure == nil:
+	case t.Failure.Retry.IsZero():
+		t.Failure = nil
+	case other && t.Failure.Retry.After(now):
+		t.Failure.Retry = now
+	}
 }

@@ -65,8 +65,8 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	}
 	if accepted {
 		t.Unsure = nil
-	} else if failed.Outcome == azure.OutcomeUnknown && !slices.Contains(t.Unsure, n.report.State) {
-		t.Unsure = append(t.Unsure, n.report.State)
+	} else if failed.Outcome == azure.OutcomeUnknown {
+		t.unsure(n.report.State)
 	}
 	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
@@ -78,29 +78,52 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	}
 
 	switch {
-	case !accepted && n.act == actClose && (failed.Kind == azure.ErrDeviceNotFound || failed.Kind == azure.ErrUserNotFound) &&
-		t.Failure != nil && t.Failure.Tries > 4:
-		t.closed(n, now) // not there, and it is not replication any more
-	case !accepted:
-		t.failed(failed, now)
-		if n.act == actClose && t.Failure.Retry.IsZero() {
-			t.closed(n, now) // refused for good: nothing more can be done there
-		}
-	case n.act == actClose:
-		t.Failure = nil
-		if !t.Again {
+	case !accepted && n.act == actClose:
+		if c := t.closing(n.closing); c != nil && !c.failed(failed, now) {
 			t.closed(n, now)
 		}
-		if len(n.target.Closing) > 0 && n.closing.UserID == t.user() {
+	case !accepted:
+		t.failed(failed, now)
+		t.overtake(n, now)
+	case n.act == actClose:
+		c := t.closing(n.closing)
+		switch {
+		case c != nil && n.receipt.State == status.InProgress:
+			c.Message = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}
+		case !t.Again:
+			t.closed(n, now)
+		}
+		if c == nil && n.closing.UserID != "" && n.closing.UserID == t.user() {
 			t.Again, t.Linger = true, now // the user came back meanwhile
 		}
 	default:
-		t.Failure, t.Sync, t.Resync = nil, askedNot, false
 		t.accept(n, now, o)
+		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
 		if r, _ := t.owner(); r == nil && t.Close == nil && t.Accepted.State != compliance.StateRemoved {
 			// Its device went elsewhere while it was reported here.
 			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
 		}
+	}
+}
+
+// unsure notes that Azure may hold a standing.
+func (t *target) unsure(s compliance.State) {
+	if !slices.Contains(t.Unsure, s) {
+		t.Unsure = append(t.Unsure, s)
+	}
+}
+
+// overtake lets a standing go that came to be while another was on its way and
+// failed: that failure is not its own.
+func (t *target) overtake(n *errand, now time.Time) {
+	was, _ := n.target.owner()
+	is, _ := t.owner()
+	if was == nil || is == nil {
+		return
+	}
+	changed := was.State != is.State || was.Code != is.Code || was.enrolment() != is.enrolment()
+	if changed || was.Inventory != is.Inventory || was.UserID != is.UserID || was.UPN != is.UPN || was.Platform != is.Platform {
+		t.forgive(changed, now)
 	}
 }
 
@@ -111,14 +134,17 @@ func (t *target) doubt(s compliance.State, until time.Time) {
 
 // accept takes a standing that Microsoft accepted.
 func (t *target) accept(n *errand, now time.Time, o *Options) {
-	before := t.Accepted
+	before, enrolment := t.Accepted, n.owner.enrolment()
+	if n.report.State == compliance.StateRemoved && n.owner.State != compliance.StateRemoved && before != nil {
+		enrolment = before.Enrolment // a removal of before, once more
+	}
 	t.Accepted = &accepted{
 		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
-		Platform: n.owner.Platform, Enrolment: n.owner.enrolment(), Inventory: n.carried, Removal: n.receipt.Removal,
+		Platform: n.owner.Platform, Enrolment: enrolment, Inventory: n.carried, Removal: n.receipt.Removal,
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
-		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}, before
+		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure}, before
 	}
 	t.DeleteAt, t.Deletions, t.Kept = time.Time{}, 0, ""
 	switch n.report.State {
@@ -137,14 +163,17 @@ const closedEnrolment = "\x00closed"
 
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
-	t.Failure = nil
-	if len(n.target.Closing) > 0 { // of an earlier user
-		t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c == *n.closing })
+	c := t.closing(n.closing)
+	switch {
+	case c == nil:
+		return // it was claimed again meanwhile
+	case c == t.Close:
+		t.Close = nil
+	default: // of an earlier user
+		t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID })
 		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
 			return
 		}
-	} else {
-		t.Close = nil
 	}
 	t.Message, t.Before = nil, nil
 	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
@@ -153,40 +182,60 @@ func (t *target) closed(n *errand, now time.Time) {
 // checked takes the answer to the question how a message stands.
 func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Options) {
 	m := t.Message
-	if m == nil || n.target.Message == nil || m.Receipt.MessageID != n.target.Message.Receipt.MessageID {
+	var c *closing
+	if n.closing != nil {
+		m = nil
+		if c = t.closing(n.closing); c != nil {
+			m = c.Message
+		}
+	}
+	if m == nil || m.Receipt.MessageID != n.message.Receipt.MessageID {
 		return // a newer standing took its place
 	}
+	var why *azure.Error
 	switch {
 	case failed == nil && n.receipt.State == status.Successful:
-		t.Message, t.Before = nil, nil
+		if c != nil {
+			t.closed(n, now)
+		} else {
+			t.Message, t.Before = nil, nil
+		}
 		return
 	case failed == nil && n.receipt.State == status.Failed:
-		e := n.receipt.Failure
-		if e == nil {
-			e = &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+		if why = n.receipt.Failure; why == nil {
+			why = &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
 		}
-		t.Message, t.Accepted, t.Before = nil, t.Before, nil
-		t.Again, t.Linger = true, now // what was before may never have come to be
-		t.failed(e, now)
-		return
 	case now.Sub(m.Since) > o.MessageTimeout:
-		// The standing may still come to be, so that a newer one has to be
-		// sent even where it is the one from before.
-		t.doubt(t.Accepted.State, now.Add(o.Linger))
-		t.Message, t.Accepted, t.Before = nil, t.Before, nil
-		t.Again, t.Linger = true, now
-		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, now)
+		why = &azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}
+	default:
+		m.Polls++
+		wait := pollMost
+		if m.Polls < 12 {
+			wait = min(pollMost, pollAfter<<m.Polls)
+		}
+		if failed != nil {
+			wait = max(wait, failed.RetryAfter)
+		}
+		m.PollAt = now.Add(wait)
 		return
 	}
-	m.Polls++
-	wait := pollMost
-	if m.Polls < 12 {
-		wait = min(pollMost, pollAfter<<m.Polls)
+	switch {
+	case c != nil:
+		if !c.failed(why, now) {
+			t.closed(n, now)
+		}
+	default:
+		// What was before may never have come to be, and this one may still.
+		if why.Outcome == azure.OutcomeUnknown {
+			t.unsure(t.Accepted.State)
+		}
+		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
+		t.Again, t.Linger = true, now
+		t.failed(why, now)
+		if why.Outcome != azure.OutcomeUnknown {
+			t.overtake(n, now)
+		}
 	}
-	if failed != nil {
-		wait = max(wait, failed.RetryAfter)
-	}
-	m.PollAt = now.Add(wait)
 }
 
 // deleted takes the outcome of a removal's second step.
@@ -223,7 +272,7 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		}
 	}
 	f.Err.Err = nil
-	if e.Kind == azure.ErrThrottled || e.Outcome == azure.OutcomeNotSent && e.Kind == azure.ErrUnavailable {
+	if passes(e) {
 		// The queue waits, not the device.
 		f.Retry = now
 		t.Failure = f
@@ -231,7 +280,7 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 	}
 	f.Tries++
 	switch {
-	case e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected):
+	case final(e):
 	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
 		f.Retry = now.Add(absentRetry(f.Tries))
 	default:
@@ -245,6 +294,16 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, most)))
 	}
 	t.Failure = f
+}
+
+// passes reports whether a failure is the queue's to wait for.
+func passes(e *azure.Error) bool {
+	return e.Kind == azure.ErrThrottled || e.Outcome == azure.OutcomeNotSent && e.Kind == azure.ErrUnavailable
+}
+
+// final reports whether the same report will be refused again.
+func final(e *azure.Error) bool {
+	return e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected)
 }
 
 // longestRetry is the longest wait that is not Microsoft's.

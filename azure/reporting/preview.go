@@ -36,7 +36,7 @@ func (e *Engine) Preview(ctx context.Context, tenantID string) (Preview, error) 
 	if err := f.check(); err != nil {
 		return fail(err)
 	}
-	if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known {
+	if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known || tenantID == "" {
 		if err == nil {
 			err = ErrUnknownTenant
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
 )
 
 // ErrStillCompliant: Azure may hold the device as compliant.
@@ -90,7 +91,8 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 // call is under way, or its outcome is not known.
 func (t *target) mayBeCompliant(calling bool) bool {
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
-	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) || slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
+	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
+		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
 		t.Close != nil || len(t.Closing) > 0
 }
 
@@ -154,6 +156,7 @@ func (e *Engine) resync(ctx context.Context, p *page) error {
 			if err != nil {
 				return err
 			}
+			var events []Row
 			for i, row := range rows {
 				if row.Version == 0 {
 					continue
@@ -165,14 +168,21 @@ func (e *Engine) resync(ctx context.Context, p *page) error {
 				for j := range t.Records {
 					complete = complete && hosts[Key{kindDevice, row.Tenant, t.Records[j].Host}]
 				}
+				var before map[string]status.Device
+				if e.o.Events {
+					before = t.everyDetails(&p.tenant, tx.Now(), e.rules())
+				}
 				t.resync(tx.Now())
+				if e.o.Events {
+					events = append(events, t.news(row.Tenant, before, &p.tenant, tx.Now(), e.rules())...)
+				}
 				row.Queue = "" // it loses its place
 				t.plan(&row, tx.Now(), e.rules())
 				if err := tx.Put(row); err != nil {
 					return err
 				}
 			}
-			return nil
+			return putEvents(tx, events)
 		})
 		if err != nil || complete {
 			return err
@@ -186,8 +196,8 @@ func (t *target) resync(now time.Time) {
 	if t.AzureID == "" {
 		return
 	}
-	t.Resync = true
-	t.Message, t.Before, t.Failure = nil, nil, nil
+	t.Resync = resyncWaits
+	t.Message, t.Before, t.Failure, t.Unsure, t.Doubts = nil, nil, nil, nil, nil
 	t.DeleteAt, t.Deletions = time.Time{}, 0
 	later(&t.Floor, now.Truncate(time.Second))
 }

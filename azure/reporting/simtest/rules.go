@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
@@ -56,6 +55,7 @@ type record struct {
 	inventory azure.Inventory
 	removed   time.Time // by the store's clock
 	gray      bool      // it cannot be told what the engine knows
+	released  bool      // removed, and another record claimed its id: it claims nothing any more
 	count     int       // observations that were taken
 }
 
@@ -66,6 +66,8 @@ type target struct {
 	claimed bool
 	users   map[string]bool // who has been its user, on phones and Macs
 	ever    map[key]bool    // who has claimed it
+	newest  time.Time       // the newest enrolment among them
+	removed time.Time       // the newest enrolment by which it was removed
 }
 
 // aim is what Azure is to hold.
@@ -162,7 +164,7 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 		rec = &record{key: k, enrolment: o.EnrollmentID, enrolled: enrolled}
 	}
 	anew := !fresh && o.EnrollmentID != "" && o.EnrollmentID != rec.enrolment
-	tie := false
+	tie, late := false, false
 	switch {
 	case fresh:
 	case anew && !enrolled.After(rec.enrolled):
@@ -176,7 +178,11 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 				order = -1
 			}
 		}
-		if order <= 0 && (rec.gray || seen.After(rec.marked)) && maskHour {
+		if order < 0 && o.State == compliance.StateRemoved {
+			order = 1 // final, whenever it arrives
+			late = true
+		}
+		if order <= 0 && (rec.gray || rec.marked.Before(rec.seen) && !seen.Before(rec.marked)) {
 			rec.gray = true
 			r.changed(rec, now)
 			return unsure
@@ -191,12 +197,20 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	}
 	before := *rec
 	r.records[k] = rec
+	if late {
+		if rec.state == compliance.StateRemoved {
+			return dull
+		}
+		rec.state, rec.removed, rec.marked = o.State, now, rec.seen
+		r.changed(rec, now)
+		return differing
+	}
 	if anew {
 		rec.enrolment, rec.enrolled = o.EnrollmentID, enrolled
 		if rec.azureID != "" {
 			rec.lost = rec.azureID
 		}
-		rec.azureID, rec.code, rec.waits, rec.gray = "", "", false, false
+		rec.azureID, rec.code, rec.waits, rec.gray, rec.released = "", "", false, false, false
 		if rec.state == compliance.StateRemoved {
 			rec.state = compliance.StateUnspecified
 		}
@@ -245,12 +259,12 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	rec.count++
 	equal := !fresh && !anew && before.state == rec.state && before.code == rec.code && before.azureID == rec.azureID && before.user == rec.user &&
 		before.inventory == rec.inventory && before.upn == rec.upn && before.waits == rec.waits
-	if !equal || seen.Sub(rec.marked) >= time.Hour {
+	if !equal || rec.state != compliance.StateCompliant || seen.Sub(rec.marked) >= time.Hour {
 		rec.marked = rec.seen
 	}
 	what := differing
 	switch {
-	case before.gray || before.lost != "" || maskBrokenText && !utf8.ValidString(o.Inventory.DeviceName):
+	case before.gray || before.lost != "":
 		what = unsure
 	case equal:
 		what = same
@@ -320,6 +334,7 @@ func (r *rules) wish(t *target) wish {
 		case rec.azureID == t.id:
 			claim = append(claim, rec)
 			t.ever[k] = true
+			t.newest = later(t.newest, rec.enrolled)
 			if rec.user != "" {
 				t.users[rec.user] = true
 			}
@@ -343,14 +358,37 @@ func (r *rules) wish(t *target) wish {
 	if len(claim) == 0 {
 		return w
 	}
-	// The newest enrolment owns the id, where the times tell.
-	var top []*record
 	for _, rec := range claim {
-		if !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }) {
-			top = append(top, rec)
+		if rec.state == compliance.StateRemoved && slices.ContainsFunc(claim, func(other *record) bool {
+			return other.state != compliance.StateRemoved && !newer(rec, other)
+		}) {
+			rec.released = true
 		}
 	}
+	claim = slices.DeleteFunc(claim, func(rec *record) bool { return rec.released })
+	if len(claim) == 0 {
+		return w
+	}
+	// The newest enrolment owns the id, where the times tell. What it has
+	// removed does not go back to an older one; what it has left may.
+	var top []*record
+	for _, rec := range claim {
+		switch {
+		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed):
+		case !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }):
+			top = append(top, rec)
+			if !rec.enrolled.IsZero() && rec.enrolled.Before(t.newest) {
+				w.aim = vague
+			}
+		}
+	}
+	if len(top) == 0 {
+		return w
+	}
 	var live []*record
+	if w.aim != vague {
+		w.aim = nothing
+	}
 	for _, rec := range top {
 		if rec.state != compliance.StateRemoved {
 			live = append(live, rec)
@@ -375,6 +413,9 @@ func (r *rules) wish(t *target) wish {
 		}
 	}
 	w.conflict = len(live) > 1
+	if w.conflict && owner.aim() == hold && slices.ContainsFunc(live, func(rec *record) bool { return rec.aim() == report }) {
+		w.aim = vague // both say compliant, and one waits for its user
+	}
 	w.platform, w.user, w.upn, w.inventory = owner.platform, owner.user, owner.upn, owner.inventory
 	w.owner, w.enrolment, w.state, w.removed = owner.host, owner.enrolment, owner.state, owner.removed
 	if owner.state == compliance.StateRemoved && len(live) > 0 {
@@ -383,8 +424,8 @@ func (r *rules) wish(t *target) wish {
 	if w.aim != vague {
 		w.aim = owner.aim()
 	}
-	if maskOlderClaims && w.aim == remove && w.claimants > 0 {
-		w.aim = vague
+	if owner.state == compliance.StateRemoved {
+		t.removed = later(t.removed, owner.enrolled)
 	}
 	return w
 }
@@ -409,9 +450,6 @@ func compareText(a, b string) int {
 // newer reports whether a is a newer enrolment than b, as far as the times
 // tell.
 func newer(a, b *record) bool {
-	if maskUnknownTimes {
-		return a.enrolled.After(b.enrolled)
-	}
 	return !a.enrolled.IsZero() && !b.enrolled.IsZero() && a.enrolled.After(b.enrolled)
 }
 
