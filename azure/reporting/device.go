@@ -178,10 +178,12 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 // BlankUnspecified: it is, or it is the stricter of those that claim the id.
 func (t *target) standingOf(r *record) status.BlankReason {
 	switch owner, _ := t.owner(); {
+	case r.Released:
+		return status.BlankNothingToRemove // it only released its claim
 	case owner == r || owner == nil:
 		return status.BlankUnspecified
 	case r.State == compliance.StateRemoved:
-		return status.BlankNothingToRemove // it only released its claim
+		return status.BlankNothingToRemove
 	case t.superseded(r):
 		return status.BlankSuperseded
 	case r.State == compliance.StateUnspecified:

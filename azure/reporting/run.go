@@ -104,6 +104,10 @@ type lane struct {
 	busy bool
 	skip time.Time // nothing to be had before
 	why  waiting
+
+	// woken: the tenant may be another than the one by which a call that is
+	// under way was decided about.
+	woken bool
 }
 
 // off reports whether a lane waits because nothing is sent for the tenant.
@@ -122,9 +126,11 @@ const (
 // tenant may be another now.
 func (q *queue) wake(other bool) {
 	for i := range q.lanes {
-		if l := &q.lanes[i]; l.why == waitsWork || other {
+		l := &q.lanes[i]
+		if l.why == waitsWork || other {
 			l.skip = time.Time{}
 		}
+		l.woken = l.woken || other && l.busy
 	}
 }
 
@@ -279,9 +285,12 @@ func (r *run) served(s served) {
 	r.inFlight--
 	q := r.known[s.queue]
 	l := &q.lanes[s.lane]
-	l.busy = false
+	woken := l.woken
+	l.busy, l.woken = false, false
 	now := time.Now()
 	switch {
+	case s.wait > 0 && woken:
+		// It waits for what may be over.
 	case s.wait > 0:
 		l.skip, l.why = now.Add(s.wait), s.why
 	case s.lane == laneUrgent && !s.more:
