@@ -14,6 +14,11 @@ type session struct {
 	ctx  context.Context // of the statements
 	now  int64           // the store's time, in a transaction
 	kept map[string]*sql.Stmt
+
+	// Of PostgreSQL.
+	saved bool   // there is a savepoint and nothing after it
+	shard int16  // of the counts
+	xid   string // the transaction's number, once it has written
 }
 
 // keep prepares a statement that is run several times. It is closed with the
