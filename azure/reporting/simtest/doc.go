@@ -1,0 +1,2 @@
+// Package simtest simulates a reporting engine's world.
+package simtest

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+)
+
+// isReport tells reports from questions and tokens.
+func isReport(r *http.Request) bool {
+	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/token")
+}
+
+// stopper interrupts a run once Microsoft was told of some devices.
+type stopper struct {
+	*resumable
+	after int
+	stop  context.CancelFunc
+}
+
+func (s stopper) Do(req *http.Request) (*http.Response, error) {
+	resp, err := s.sim.Client().Do(req)
+	if isReport(req) && s.told() >= s.after {
+		s.stop()
+	}
+	return resp, err
+}
+
+// A run that is interrupted writes down what was under way; the next one sends
+// the rest and nothing twice, and one after it nothing.
+func TestInterruptedAndRunAgain(t *testing.T) {
+	for _, after := range []int{1, 30, 90} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			r := newResumable(t)
+			args := []string{"-apply", "-store", filepath.Join(dir, "store.db"), "-fleet", writeFleet(t, r.rows...)}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			got := runWith(ctx, t, secretEnv(), stopper{r, after, stop}, args...)
+			require.Equal(t, exitPartial, got.code, got.stderr)
+			require.Contains(t, got.stdout, "Interrupted. Run it again")
+			first := r.told()
+			if first < after || first == len(r.ids) {
+				t.Errorf("interrupted after %d of %d devices, want %d and not all", first, len(r.ids), after)
+			}
+
+			got = runWith(t.Context(), t, secretEnv(), r.sim.Client(), args...)
+			require.Equal(t, exitSuccess, got.code, got.stderr)
+			if diff := cmp.Diff(r.want, r.holds()); diff != "" {
+				t.Errorf("after %d devices: Azure holds (-want +got):\n%s", after, diff)
+			}
+			for host, n := range r.writes() {
+				if n != 1 {
+					t.Errorf("after %d devices: Microsoft was told of %s %d times, want once", after, host, n)
+				}
+			}
+
+			r.sim.ResetLedger()
+			got = runWith(t.Context(), t, secretEnv(), nil, args...)
+			require.Equal(t, exitSuccess, got.code, got.stderr)
+			require.Contains(t, got.stdout, "0 to Entra for tokens, 0 to Microsoft for 0 reports")
+			require.Contains(t, got.stdout, "There was nothing to send")
+		})
+	}
+}
+
+// killer is Microsoft on loopback, which kills the program that reports to it
+// when the n-th report comes, before or after working on it.
+type killer struct {
+	http.Handler
+	n     int64
+	after bool
+	seen  atomic.Int64
+	kill  func()
+}
+
+func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !isReport(r) || k.seen.Add(1) != k.n {
+		k.Handler.ServeHTTP(w, r)
+		return
+	}
+	if k.after {
+		k.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	k.kill()
+	panic(http.ErrAbortHandler)
+}
+
+// A process that dies again and again, at any moment, loses nothing: what was
+// written down as accepted is not sent again, all else is.
+func TestKilledAndRunAgain(t *testing.T) {
+	t.Parallel()
+	r := newResumable(t)
+	store := filepath.Join(t.TempDir(), "store.db")
+	args := []string{"-apply", "-store", store, "-fleet", writeFleet(t, r.rows...)}
+	settled := map[string]int{} // how often Microsoft was told of a device when it was first seen as confirmed
+	for _, death := range []struct {
+		report int64
+		after  bool
+	}{{1, false}, {1, true}, {3, false}, {5, true}, {8, false}} {
+		k := &killer{Handler: r.sim, n: death.report, after: death.after}
+		server := httptest.NewUnstartedServer(k)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections break here
+		server.StartTLS()
+		child := childOf(t, server, args)
+		k.kill = func() { _ = child.Process.Kill() }
+		require.NoError(t, child.Start())
+		err := child.Wait()
+		server.Close()
+		require.ErrorContains(t, err, "killed", "the child ended by itself")
+		writes := r.writes()
+		for host := range confirmed(t, store) {
+			if _, known := settled[host]; !known {
+				settled[host] = writes[host]
+			}
+		}
+	}
+	if len(settled) == 0 || len(settled) == len(r.ids) {
+		t.Errorf("%d of %d devices were confirmed before the last run", len(settled), len(r.ids))
+	}
+	// By its clock a minute has passed, so that nothing is a dead process's any
+	// more.
+	ahead := func() time.Time { return time.Now().Add(time.Minute) }
+	got := runAt(t.Context(), t, ahead, secretEnv(), r.sim.Client(), args...)
+	require.Equal(t, exitSuccess, got.code, got.stderr+got.stdout)
+	if diff := cmp.Diff(r.want, r.holds()); diff != "" {
+		t.Errorf("Azure holds (-want +got):\n%s", diff)
+	}
+	after := r.writes()
+	for host, writes := range settled {
+		if after[host] != writes {
+			t.Errorf("%s was confirmed, and sent again", host)
+		}
+	}
+	if all := confirmed(t, store); len(all) != len(r.ids) {
+		t.Errorf("%d of %d devices are confirmed", len(all), len(r.ids))
+	}
+}
+
+// The variables by which a child knows where the test's Microsoft is.
+const (
+	childServer = "QUICKSTART_TEST_SERVER"
+	childCert   = "QUICKSTART_TEST_CERT"
+)
+
+func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
+	t.Helper()
+	cert := filepath.Join(t.TempDir(), "server.der")
+	require.NoError(t, os.WriteFile(cert, server.Certificate().Raw, 0o600))
+	self, err := os.Executable()
+	require.NoError(t, err)
+	child := exec.Command(self, args...)
+	child.Env = append(os.Environ(), childServer+"="+server.Listener.Addr().String(), childCert+"="+cert)
+	for name, value := range secretEnv() {
+		child.Env = append(child.Env, name+"="+value)
+	}
+	var out bytes.Buffer
+	child.Stdout, child.Stderr = &out, &out
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the child said:\n%s", out.String())
+		}
+	})
+	return child
+}
+
+// TestMain lets the test's program be the quickstart itself, for the tests that
+// kill it.
+func TestMain(m *testing.M) {
+	server := os.Getenv(childServer)
+	if server == "" {
+		os.Exit(m.Run())
+	}
+	der, err := os.ReadFile(os.Getenv(childCert))
+	if err != nil {
+		panic(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	microsoft := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server)
+		},
+		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "example.com"},
+	}}
+	p := program{getenv: os.Getenv, home: os.UserConfigDir, stdout: os.Stdout, stderr: os.Stderr, transport: microsoft}
+	os.Exit(p.run(context.Background(), os.Args[1:]))
+}
