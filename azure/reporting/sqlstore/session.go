@@ -115,18 +115,6 @@ func (s *Store) rollback(c *session) {
 	}
 }
 
-// each runs do on pieces of s of at most n.
-func each[T any](s []T, n int, do func([]T) error) error {
-	for len(s) > 0 {
-		piece := s[:min(n, len(s))]
-		if err := do(piece); err != nil {
-			return err
-		}
-		s = s[len(piece):]
-	}
-	return nil
-}
-
 // list answers item n times, with commas.
 func list(item string, n int) string {
 	return strings.TrimSuffix(strings.Repeat(item+",", n), ",")
