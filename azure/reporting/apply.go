@@ -214,15 +214,22 @@ func (t *target) settleClaims(r, before *record) {
 func (t *target) observed(other bool, now time.Time) {
 	if other {
 		t.Held = compliance.StateUnspecified
-		if t.Failure != nil && t.Failure.Retry.After(now) {
-			t.Failure.Retry = now
-		}
-	}
-	if t.Failure != nil && t.Failure.Retry.IsZero() {
-		t.Failure = nil
 	}
 	if t.Close != nil && t.Close.Message != nil {
 		t.unsure(compliance.StateRemoved)
 	}
+	t.forgive(other, now)
 	t.Close = nil
+}
+
+// forgive ends a refusal of an earlier standing, and the wait after a failure
+// where the device itself is another now.
+func (t *target) forgive(other bool, now time.Time) {
+	switch {
+	case t.Failure == nil:
+	case t.Failure.Retry.IsZero():
+		t.Failure = nil
+	case other && t.Failure.Retry.After(now):
+		t.Failure.Retry = now
+	}
 }

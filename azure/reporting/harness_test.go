@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ type microsoft struct {
 	calls []sent
 	holds map[string]azure.Report
 
-	later  bool // phones and Macs are settled by Check
+	later  atomic.Bool // phones and Macs are settled by Check
 	report func(ctx context.Context, r azure.Report) (azure.Receipt, error)
 	check  func(ctx context.Context, r azure.Receipt) (azure.Receipt, error)
 	delete func(ctx context.Context, r azure.Report) (azure.Receipt, error)
@@ -80,7 +81,7 @@ func (m *microsoft) accept(r azure.Report) (azure.Receipt, error) {
 	if r.State == removed {
 		receipt.Removal = azure.RemovalMarked
 	}
-	if m.later && r.Platform != azure.PlatformWindows {
+	if m.later.Load() && r.Platform != azure.PlatformWindows {
 		receipt.State = status.InProgress
 	}
 	return receipt, nil

@@ -337,3 +337,39 @@ func TestTurnsBackWhileAReportIsLost(t *testing.T) {
 		}
 	}
 }
+
+// What a report failed with says nothing of a standing that came to be while
+// it was under way: that one is sent at once.
+func TestFailureOfAnEarlierStanding(t *testing.T) {
+	for name, e := range map[string]azure.Error{
+		"rejected":  {Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused},
+		"not found": {Kind: azure.ErrDeviceNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused},
+		"conflict":  {Kind: azure.ErrConflict, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused},
+		"no answer": noAnswer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				h.azure.play(func(context.Context, azure.Report) (azure.Receipt, error) {
+					h.azure.play(nil)
+					time.Sleep(20 * time.Second)
+					return azure.Receipt{}, new(e)
+				})
+				h.see(phone(nil))
+				time.Sleep(10 * time.Second)
+				h.see(phone(in(nonCompliant)))
+				time.Sleep(11 * time.Second)
+				if e.Kind == azure.ErrUnavailable {
+					time.Sleep(10 * time.Second) // the service is given a rest
+				}
+				if got := h.azure.state(deviceID); got != nonCompliant {
+					t.Errorf("a second after the failure Azure holds %v", got)
+				}
+				if got, want := line(h.device("phone-1").Device), "id · Successful · Success · time -> non-compliant"; got != want {
+					t.Errorf("shown %s, want %s", got, want)
+				}
+			})
+		})
+	}
+}

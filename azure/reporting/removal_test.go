@@ -224,7 +224,7 @@ func TestForget(t *testing.T) {
 			h.see(pc(nil), pc(func(o *reporting.Observation) { o.DeviceID = "pc-2" }))
 		}, true},
 		{"non-compliant, whose message is not settled after compliant", func(h *trial) {
-			h.azure.later = true
+			h.azure.later.Store(true)
 			h.azure.check = func(_ context.Context, r azure.Receipt) (azure.Receipt, error) { return r, nil }
 			h.see(phone(func(o *reporting.Observation) { o.DeviceID = "pc-1" }))
 			time.Sleep(time.Minute)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
 )
 
 // ErrStillCompliant: Azure may hold the device as compliant.
@@ -155,6 +156,7 @@ func (e *Engine) resync(ctx context.Context, p *page) error {
 			if err != nil {
 				return err
 			}
+			var events []Row
 			for i, row := range rows {
 				if row.Version == 0 {
 					continue
@@ -166,14 +168,21 @@ func (e *Engine) resync(ctx context.Context, p *page) error {
 				for j := range t.Records {
 					complete = complete && hosts[Key{kindDevice, row.Tenant, t.Records[j].Host}]
 				}
+				var before map[string]status.Device
+				if e.o.Events {
+					before = t.everyDetails(&p.tenant, tx.Now(), e.rules())
+				}
 				t.resync(tx.Now())
+				if e.o.Events {
+					events = append(events, t.news(row.Tenant, before, &p.tenant, tx.Now(), e.rules())...)
+				}
 				row.Queue = "" // it loses its place
 				t.plan(&row, tx.Now(), e.rules())
 				if err := tx.Put(row); err != nil {
 					return err
 				}
 			}
-			return nil
+			return putEvents(tx, events)
 		})
 		if err != nil || complete {
 			return err

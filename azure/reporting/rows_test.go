@@ -293,7 +293,7 @@ func repeated(n int, text string) []string {
 func TestReportTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTrial(t, nil)
-		h.azure.later = true
+		h.azure.later.Store(true)
 		h.azure.check = func(_ context.Context, r azure.Receipt) (azure.Receipt, error) { return r, nil }
 		h.see(phone(nil))
 		if got, want := line(h.device("phone-1").Device), "id · In-progress · Success · [not-called-yet]"; got != want {
