@@ -99,7 +99,7 @@ func (w *world) judgeTarget(t *target) {
 		if after == 0 {
 			after = 72 * time.Hour
 		}
-		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && after > 0 && len(t.ever) == 1 &&
+		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && after > 0 && len(t.ever) == 1 && o.windows == compliance.StateRemoved &&
 			w.clock.store(time.Now()).Sub(s.removed) > after+3*24*time.Hour && !slices.ContainsFunc(w.plan.spells, func(p spell) bool { return p.kind == keepsObjects && p.tenant == t.tenant }) {
 			w.wrong("the object of %.8s was not deleted, removed at %v: %v", t.id, s.removed, s)
 		}

@@ -374,7 +374,7 @@ func (r *rules) wish(t *target) wish {
 	var top []*record
 	for _, rec := range claim {
 		switch {
-		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed):
+		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed) && !maskLeft:
 		case !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }):
 			top = append(top, rec)
 			if !rec.enrolled.IsZero() && rec.enrolled.Before(t.newest) {

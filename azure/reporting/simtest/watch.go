@@ -271,6 +271,7 @@ func (x *watch) ended(c *call, gone bool) {
 					h.message = ""
 				case status.Failed:
 					h.message, h.refused, h.why, h.unknown, h.maybe = "", time.Now(), rec.Failure.Kind, true, h.open.State
+					h.state = compliance.StateUnspecified
 				}
 			}
 			continue
