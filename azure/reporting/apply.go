@@ -109,6 +109,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 
 	if moved {
+		if enrolled {
+			from.DeleteAt = time.Time{} // it came back, under another id
+		}
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
@@ -151,7 +154,7 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !told && !t.uncertain(compliance.StateRemoved) {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
 	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
@@ -175,7 +178,12 @@ func (t *target) anotherUser(before string, told bool) {
 		return
 	}
 	// Who comes back is not closed.
-	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c.UserID == user })
+	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool {
+		if c.UserID == user && c.Message != nil {
+			t.unsure(compliance.StateRemoved)
+		}
+		return c.UserID == user
+	})
 	closed := func(id string) {
 		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
@@ -208,6 +216,9 @@ func (t *target) observed(other bool, now time.Time) {
 		t.Held = compliance.StateUnspecified
 	}
 	t.forgive(other, now)
+	if t.Close != nil && t.Close.Message != nil {
+		t.unsure(compliance.StateRemoved)
+	}
 	t.Close = nil
 }
 

@@ -227,7 +227,7 @@ func TestAnotherUser(t *testing.T) {
 		t.Errorf("got %+v, want the earlier user's pair closed", d)
 	}
 	closing := w.targets[azureID1].Closing[0]
-	w.targets[azureID1].closed(&errand{target: target{Closing: w.targets[azureID1].Closing}, closing: &closing}, w.now)
+	w.targets[azureID1].closed(&errand{decision: decision{closing: &closing}}, w.now)
 	if d := w.decide(azureID1); d.act == actReport || d.blank != status.BlankWaitsForSignIn {
 		t.Errorf("got %+v, want compliant to wait for a new Success", d)
 	}

@@ -99,7 +99,7 @@ func (e *Engine) Counters(ctx context.Context) (Counters, error) {
 			}
 			c.Tenants++
 			sends[row.Tenant] = t.sends()
-			if t.Parked != nil {
+			if t.parked() != nil {
 				c.Parked++
 			}
 		}

@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -28,6 +29,10 @@ type decision struct {
 	// state is the standing that Azure should hold; unspecified: none.
 	state    compliance.State
 	conflict bool
+
+	// closing is the pair that is closed, or asked about; nil: it is about the
+	// standing.
+	closing *closing
 
 	// blank is why the report time is blank, where something keeps the
 	// standing from being sent; BlankUnspecified: nothing does.
@@ -58,6 +63,15 @@ type rules struct {
 // everything that keeps a standing from being sent is here, but for the tenant
 // and Microsoft's limits, which concern many targets at once.
 func (t *target) decide(now time.Time, k *rules) decision {
+	d := t.next(now, k)
+	if c := t.unsettled(); c != nil && (d.act == actNothing || d.due.After(c.Message.PollAt)) {
+		d.act, d.due, d.urgency, d.closing = actCheck, c.Message.PollAt, urgencyRestrict, c
+	}
+	return d
+}
+
+// next answers what is to be done, but for asking about what was closed.
+func (t *target) next(now time.Time, k *rules) decision {
 	d := t.standing(now, k)
 	switch {
 	case t.AzureID == "":
@@ -101,11 +115,12 @@ func past(t, now time.Time) time.Time {
 // standing answers what Azure should hold, and whether it has to be told.
 func (t *target) standing(now time.Time, k *rules) decision {
 	// Linger is zero unless Again.
-	if len(t.Closing) > 0 && t.AzureID != "" {
-		return decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant}
-	}
-	if t.Close != nil && t.AzureID != "" {
-		return decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateRemoved}
+	if c := t.unclosed(); c != nil && t.AzureID != "" {
+		d := decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
+		if c == t.Close {
+			d.state = compliance.StateRemoved
+		}
+		return d
 	}
 	r, conflict := t.owner()
 	if r == nil {
@@ -131,7 +146,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) {
 		held = t.Accepted.State
 	}
-	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) {
+	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) && !t.unanswered(r) {
 		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
 			d.blank = status.BlankWaitsForSignIn
 			if r.code(t.AzureID) == "" {
@@ -141,11 +156,11 @@ func (t *target) standing(now time.Time, k *rules) decision {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		return d.again(t) // what Azure holds stays, and is not refreshed
+		return d.again(t, r) // what Azure holds stays, and is not refreshed
 	}
 	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d.again(t)
+		return d.again(t, r)
 	}
 
 	d.act = actReport
@@ -175,14 +190,24 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	return d
 }
 
-// again has what Azure is to hold while a newer standing waits sent once more,
-// where a claim of compliance from before may have come, or still come.
-func (d decision) again(t *target) decision {
-	if a := t.Accepted; a != nil && t.Resync == resyncNot && a.State != compliance.StateCompliant &&
-		(t.Again || t.calling || t.uncertain(a.State)) {
+// again has what Azure accepted sent once more while a newer standing waits,
+// where a claim of compliance from before may have come, or may still come.
+func (d decision) again(t *target, r *record) decision {
+	a := t.Accepted
+	if a == nil || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
+		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
+		return d
+	}
+	if t.Again || t.calling || t.uncertain(a.State) {
 		d.act, d.state, d.due, d.urgency = actReport, a.State, t.Linger, urgencyRestrict
 	}
 	return d
+}
+
+// unanswered reports whether r's claim of compliance was made before and has no
+// answer that is known: it is made again, also where a new one would wait.
+func (t *target) unanswered(r *record) bool {
+	return !r.Waits && !r.NoID && slices.Contains(t.Unsure, compliance.StateCompliant)
 }
 
 // waits reports whether a new claim of compliance has to wait for the user.

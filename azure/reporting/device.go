@@ -141,11 +141,14 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 	if a := t.Accepted; a != nil && a.Enrolment != closedEnrolment {
 		d.LastReported = status.LastReported{State: a.State, Time: a.At, AzureDeviceID: t.AzureID}
 	}
+	parked := tenant.channel(t.queue(actReport)).Parked
 	why := t.reportTime(&d, r, decided)
 	if own := t.standingOf(r); own != status.BlankUnspecified {
 		// The id's standing is another record's.
 		d.ComplianceStatus, d.ReportTime, d.Cause, d.LastReported = status.ReportStateUnspecified, time.Time{}, "", status.LastReported{}
-		why = own
+		if why = own; own == status.BlankNotEvaluated {
+			d.ComplianceStatus = status.InProgress
+		}
 	}
 	switch {
 	case tenant.Mode == ModeOff:
@@ -155,8 +158,8 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 		why, d.ComplianceStatus, d.Cause = status.BlankNotCalledYet, status.InProgress, "paused"
 	case tenant.Mode == ModeReportOnly && decided.act == actReport:
 		why, d.ComplianceStatus, d.Cause = status.BlankReportOnly, status.InProgress, ""
-	case tenant.Parked != nil && decided.act == actReport:
-		why, d.ComplianceStatus, d.Cause = status.BlankNotCalledYet, status.Failed, string(tenant.Parked.Err.Kind)
+	case parked != nil && decided.act == actReport:
+		why, d.ComplianceStatus, d.Cause = status.BlankNotCalledYet, status.Failed, string(parked.Err.Kind)
 	}
 	d.Blank.ReportTime = why
 	if d.AzureDeviceID == "" {
@@ -175,12 +178,16 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 // BlankUnspecified: it is, or it is the stricter of those that claim the id.
 func (t *target) standingOf(r *record) status.BlankReason {
 	switch owner, _ := t.owner(); {
+	case r.Released:
+		return status.BlankNothingToRemove // it only released its claim
 	case owner == r || owner == nil:
 		return status.BlankUnspecified
 	case r.State == compliance.StateRemoved:
-		return status.BlankNothingToRemove // it only released its claim
+		return status.BlankNothingToRemove
 	case t.superseded(r):
 		return status.BlankSuperseded
+	case r.State == compliance.StateUnspecified:
+		return status.BlankNotEvaluated
 	}
 	return status.BlankUnspecified
 }
@@ -198,8 +205,11 @@ func (t *target) reportTime(d *status.Device, r *record, decided decision) statu
 		if t.Failure.shown() {
 			return status.BlankError
 		}
-		if t.Failure.Err.Outcome == azure.OutcomeUnknown {
+		switch t.Failure.Err.Outcome {
+		case azure.OutcomeUnknown:
 			return status.BlankNoAnswer
+		case azure.OutcomeRefused:
+			return status.BlankError // and tried again
 		}
 		return status.BlankNotCalledYet
 	case t.unsent(decided) || t.Accepted == nil:

@@ -68,8 +68,9 @@
 //     engines on a store. After 429 a queue waits as long as Microsoft asked,
 //     and its rate finds what is allowed. A tenant that is throttled slows down
 //     no other.
-//   - Blame. A fault of a tenant (no token, no consent) parks it: one device at
-//     a time tries, each time another. A write that is forbidden does so after
+//   - Blame. A fault of a tenant (no token, no consent) parks its Windows
+//     devices, or all others, whichever it concerns: one device at a time tries,
+//     each time another. A write that is forbidden does so after
 //     three devices, for it may be one device's. A device that Azure does not
 //     know is tried after 30 s, 2, 10 and 30 minutes, hourly for a day, then
 //     daily.

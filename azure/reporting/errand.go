@@ -13,7 +13,7 @@ type errand struct {
 	row    Row // as claimed
 	target target
 	decision
-	closing *closing // of actClose
+	message *message // of actCheck
 	report  azure.Report
 	updated time.Time // the report's LastUpdateTime
 	owner   record    // of actReport: whose standing it is
@@ -46,11 +46,11 @@ func newErrand(row Row, k *rules) (*errand, bool, error) {
 		State: n.state,
 	}
 	switch n.act {
-	case actClose:
-		n.closing = n.target.Close
-		if len(n.target.Closing) > 0 {
-			n.closing = &n.target.Closing[0]
+	case actCheck:
+		if n.message = n.target.Message; n.closing != nil {
+			n.message = n.closing.Message
 		}
+	case actClose:
 		n.report.State = compliance.StateRemoved
 		n.report.Platform, n.report.UserID, n.report.UserPrincipalName = n.closing.Platform, n.closing.UserID, n.closing.UPN
 	case actDelete:

@@ -28,8 +28,8 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 	var logs []func()
 	err := e.update(ctx, func(tx Tx) error {
 		logs = nil
-		if v.concerns(&c.tenant, tx.Now()) {
-			log, err := e.recordTenant(tx, c.tenantID, v)
+		if v.concerns(&c.tenant, c.letter, tx.Now()) {
+			log, err := e.recordTenant(tx, c.tenantID, c.letter, v)
 			if err != nil {
 				return err
 			}
@@ -142,8 +142,9 @@ func judge(errands []*errand) verdict {
 
 // concerns reports whether the tenant's row has to be written: a success is
 // noted once a minute, for people to look at, unless it ends something.
-func (v verdict) concerns(t *tenantDocument, now time.Time) bool {
-	return v.fault != nil || v.success && (t.Parked != nil || len(t.Refused) > 0 || now.Sub(t.LastSuccess) >= time.Minute)
+func (v verdict) concerns(t *tenantDocument, letter string, now time.Time) bool {
+	ch := t.channel(letter)
+	return v.fault != nil || v.success && (ch.Parked != nil || len(ch.Refused) > 0 || now.Sub(t.LastSuccess) >= time.Minute)
 }
 
 // parkAfter is how many devices have to be refused, without a success between,
@@ -156,7 +157,7 @@ const longestProbe = 30 * time.Minute
 
 // recordTenant parks a tenant, or lets it go on. It answers what is to be
 // logged once that is committed.
-func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) (log func(), err error) {
+func (e *Engine) recordTenant(tx Tx, tenantID, letter string, v verdict) (log func(), err error) {
 	log = func() {}
 	rows, err := tx.Get(Key{Kind: kindTenant, Tenant: tenantID})
 	if err != nil || rows[0].Version == 0 {
@@ -166,34 +167,34 @@ func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) (log func(), er
 	if err := decodeJSON(rows[0], &t); err != nil {
 		return log, err
 	}
-	now := tx.Now()
+	now, ch := tx.Now(), t.channel(letter)
 	switch {
 	case v.success:
-		if t.Parked != nil {
-			since := t.Parked.Since
-			log = func() { e.log.Info("a tenant goes on", "tenant", tenantID, "parked", since) }
+		if ch.Parked != nil {
+			since := ch.Parked.Since
+			log = func() { e.log.Info("a tenant goes on", "tenant", tenantID, "queue", letter, "parked", since) }
 		}
-		t.Parked, t.Refused, t.LastSuccess = nil, nil, now
+		*ch, t.LastSuccess = channelDocument{}, now
 	default:
 		for _, id := range v.refused {
-			if !slices.Contains(t.Refused, id) && len(t.Refused) < parkAfter {
-				t.Refused = append(t.Refused, id)
+			if !slices.Contains(ch.Refused, id) && len(ch.Refused) < parkAfter {
+				ch.Refused = append(ch.Refused, id)
 			}
 		}
-		if v.fault.Kind == azure.ErrForbidden && len(t.Refused) < parkAfter && t.Parked == nil {
+		if v.fault.Kind == azure.ErrForbidden && len(ch.Refused) < parkAfter && ch.Parked == nil {
 			break
 		}
 		p := parking{Err: *v.fault, Since: now, Tries: 1}
 		p.Err.Err = nil
-		if t.Parked != nil {
-			p.Since, p.Tries = t.Parked.Since, t.Parked.Tries+1
+		if ch.Parked != nil {
+			p.Since, p.Tries = ch.Parked.Since, ch.Parked.Tries+1
 		} else {
 			log = func() {
-				e.log.Error("a tenant is parked", "tenant", tenantID, "error", v.fault.Error(), "request", v.fault.RequestID)
+				e.log.Error("a tenant is parked", "tenant", tenantID, "queue", letter, "error", v.fault.Error(), "request", v.fault.RequestID)
 			}
 		}
 		p.Probe = now.Add(max(v.fault.RetryAfter, backOff(p.Tries, 30*time.Second, longestProbe)))
-		t.Parked = &p
+		ch.Parked = &p
 	}
 	rows[0].Data = encodeJSON(&t)
 	return log, tx.Put(rows[0])
@@ -203,7 +204,7 @@ func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) (log func(), er
 const askAgain = 5 * time.Second
 
 // unprobe gives the right to try back.
-func (e *Engine) unprobe(ctx context.Context, tenantID string) {
+func (e *Engine) unprobe(ctx context.Context, tenantID, letter string) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer stop()
 	err := e.update(ctx, func(tx Tx) error {
@@ -212,10 +213,11 @@ func (e *Engine) unprobe(ctx context.Context, tenantID string) {
 			return err
 		}
 		var t tenantDocument
-		if err := decodeJSON(rows[0], &t); err != nil || t.Parked == nil {
+		if err := decodeJSON(rows[0], &t); err != nil || t.channel(letter).Parked == nil {
 			return err
 		}
-		t.Parked.Probe, t.Parked.Taken = tx.Now(), false
+		p := t.channel(letter).Parked
+		p.Probe, p.Taken = tx.Now(), false
 		rows[0].Data = encodeJSON(&t)
 		return tx.Put(rows[0])
 	})
@@ -224,9 +226,9 @@ func (e *Engine) unprobe(ctx context.Context, tenantID string) {
 	}
 }
 
-// probe takes the right to be the one call of a parked tenant that is tried
+// probe takes the right to be the one call of a parked channel that is tried
 // now. It answers how long to wait where another has it or it is too early.
-func (e *Engine) probe(ctx context.Context, tenantID string) (wait time.Duration, err error) {
+func (e *Engine) probe(ctx context.Context, tenantID, letter string) (wait time.Duration, err error) {
 	err = e.update(ctx, func(tx Tx) error {
 		wait = 0
 		rows, err := tx.Get(Key{Kind: kindTenant, Tenant: tenantID})
@@ -234,21 +236,22 @@ func (e *Engine) probe(ctx context.Context, tenantID string) (wait time.Duration
 			return err
 		}
 		var t tenantDocument
-		if err := decodeJSON(rows[0], &t); err != nil || t.Parked == nil {
+		if err := decodeJSON(rows[0], &t); err != nil || t.channel(letter).Parked == nil {
 			return err
 		}
-		wait = t.Parked.Probe.Sub(tx.Now())
-		if longest := max(longestProbe, t.Parked.Err.RetryAfter, e.o.Lease); wait > longest {
+		p := t.channel(letter).Parked
+		wait = p.Probe.Sub(tx.Now())
+		if longest := max(longestProbe, p.Err.RetryAfter, e.o.Lease); wait > longest {
 			wait = 0 // the clock was set back
 		}
 		if wait > 0 {
-			if t.Parked.Taken {
+			if p.Taken {
 				wait = min(wait, askAgain) // it may end the parking, or find nothing to try with
 			}
 			return nil
 		}
 		wait = 0
-		t.Parked.Probe, t.Parked.Taken = tx.Now().Add(e.o.Lease), true
+		p.Probe, p.Taken = tx.Now().Add(e.o.Lease), true
 		rows[0].Data = encodeJSON(&t)
 		return tx.Put(rows[0])
 	})

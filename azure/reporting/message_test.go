@@ -127,7 +127,7 @@ func TestMessageThatFails(t *testing.T) {
 	}{
 		{azure.ErrRejected, "id · Failed · Success · [error] (rejected) -> non-compliant", 1},
 		{"", "id · Failed · Success · [error] (rejected) -> non-compliant", 1},
-		{azure.ErrUserNotFound, "id · In-progress · Success · [not-called-yet] (user_not_found) -> non-compliant", 5},
+		{azure.ErrUserNotFound, "id · In-progress · Success · [error] (user_not_found) -> non-compliant", 5},
 	} {
 		t.Run(string(tc.kind), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

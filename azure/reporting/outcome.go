@@ -65,8 +65,8 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	}
 	if accepted {
 		t.Unsure = nil
-	} else if failed.Outcome == azure.OutcomeUnknown && !slices.Contains(t.Unsure, n.report.State) {
-		t.Unsure = append(t.Unsure, n.report.State)
+	} else if failed.Outcome == azure.OutcomeUnknown {
+		t.unsure(n.report.State)
 	}
 	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
@@ -78,8 +78,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	}
 
 	switch {
-	case !accepted && n.act == actClose && (failed.Kind == azure.ErrDeviceNotFound || failed.Kind == azure.ErrUserNotFound) &&
-		t.Failure != nil && t.Failure.Tries > 4:
+	case !accepted && n.act == actClose && t.absent(failed):
 		t.closed(n, now) // not there, and it is not replication any more
 	case !accepted:
 		t.failed(failed, now)
@@ -91,10 +90,14 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		}
 	case n.act == actClose:
 		t.Failure = nil
-		if !t.Again {
+		c := t.closing(n.closing)
+		switch {
+		case c != nil && n.receipt.State == status.InProgress:
+			c.Message = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}
+		case !t.Again:
 			t.closed(n, now)
 		}
-		if len(n.target.Closing) > 0 && n.closing.UserID == t.user() {
+		if c == nil && n.closing.UserID != "" && n.closing.UserID == t.user() {
 			t.Again, t.Linger = true, now // the user came back meanwhile
 		}
 	default:
@@ -121,6 +124,19 @@ func (t *target) overtake(n *errand, now time.Time) {
 	}
 }
 
+// absent reports whether Azure does not know a device or its user, and has not
+// for so long that it is no replication any more.
+func (t *target) absent(e *azure.Error) bool {
+	return (e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound) && t.Failure != nil && t.Failure.Tries > 4
+}
+
+// unsure notes that Azure may hold a standing.
+func (t *target) unsure(s compliance.State) {
+	if !slices.Contains(t.Unsure, s) {
+		t.Unsure = append(t.Unsure, s)
+	}
+}
+
 // doubt notes that an attempt may still arrive.
 func (t *target) doubt(s compliance.State, until time.Time) {
 	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
@@ -128,10 +144,13 @@ func (t *target) doubt(s compliance.State, until time.Time) {
 
 // accept takes a standing that Microsoft accepted.
 func (t *target) accept(n *errand, now time.Time, o *Options) {
-	before := t.Accepted
+	before, enrolment := t.Accepted, n.owner.enrolment()
+	if n.report.State == compliance.StateRemoved && n.owner.State != compliance.StateRemoved && before != nil {
+		enrolment = before.Enrolment // a removal of before, once more
+	}
 	t.Accepted = &accepted{
 		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
-		Platform: n.owner.Platform, Enrolment: n.owner.enrolment(), Inventory: n.carried, Removal: n.receipt.Removal,
+		Platform: n.owner.Platform, Enrolment: enrolment, Inventory: n.carried, Removal: n.receipt.Removal,
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
@@ -155,13 +174,17 @@ const closedEnrolment = "\x00closed"
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
 	t.Failure = nil
-	if len(n.target.Closing) > 0 { // of an earlier user
-		t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool { return c == *n.closing })
+	c := t.closing(n.closing)
+	switch {
+	case c == nil:
+		return // it was claimed again meanwhile
+	case c == t.Close:
+		t.Close = nil
+	default: // of an earlier user
+		t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID })
 		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
 			return
 		}
-	} else {
-		t.Close = nil
 	}
 	t.Message, t.Before = nil, nil
 	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
@@ -170,41 +193,59 @@ func (t *target) closed(n *errand, now time.Time) {
 // checked takes the answer to the question how a message stands.
 func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Options) {
 	m := t.Message
-	if m == nil || n.target.Message == nil || m.Receipt.MessageID != n.target.Message.Receipt.MessageID {
+	var c *closing
+	if n.closing != nil {
+		m = nil
+		if c = t.closing(n.closing); c != nil {
+			m = c.Message
+		}
+	}
+	if m == nil || m.Receipt.MessageID != n.message.Receipt.MessageID {
 		return // a newer standing took its place
 	}
+	var why *azure.Error
 	switch {
 	case failed == nil && n.receipt.State == status.Successful:
-		t.Message, t.Before = nil, nil
+		if c != nil {
+			t.closed(n, now)
+		} else {
+			t.Message, t.Before = nil, nil
+		}
 		return
 	case failed == nil && n.receipt.State == status.Failed:
-		e := n.receipt.Failure
-		if e == nil {
-			e = &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+		if why = n.receipt.Failure; why == nil {
+			why = &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+		}
+	case now.Sub(m.Since) > o.MessageTimeout:
+		why = &azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}
+	default:
+		m.Polls++
+		wait := pollMost
+		if m.Polls < 12 {
+			wait = min(pollMost, pollAfter<<m.Polls)
+		}
+		if failed != nil {
+			wait = max(wait, failed.RetryAfter)
+		}
+		m.PollAt = now.Add(wait)
+		return
+	}
+	switch {
+	case c != nil && (why.Kind == azure.ErrRejected && why.Outcome != azure.OutcomeUnknown || t.absent(why)):
+		t.closed(n, now) // nothing more can be done there
+	case c != nil:
+		c.Message = nil // and again
+		t.failed(why, now)
+	default:
+		// What was before may never have come to be, and this one may still.
+		if why.Outcome == azure.OutcomeUnknown {
+			t.unsure(t.Accepted.State)
 		}
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
-		t.Again, t.Linger = true, now // what was before may never have come to be
-		t.failed(e, now)
-		t.overtake(n, now)
-		return
-	case now.Sub(m.Since) > o.MessageTimeout:
-		// The standing may still come to be, so that a newer one has to be
-		// sent even where it is the one from before.
-		t.doubt(t.Accepted.State, now.Add(o.Linger))
-		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now
-		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, now)
-		return
+		t.failed(why, now)
+		t.overtake(n, now)
 	}
-	m.Polls++
-	wait := pollMost
-	if m.Polls < 12 {
-		wait = min(pollMost, pollAfter<<m.Polls)
-	}
-	if failed != nil {
-		wait = max(wait, failed.RetryAfter)
-	}
-	m.PollAt = now.Add(wait)
 }
 
 // deleted takes the outcome of a removal's second step.

@@ -10,7 +10,7 @@ import (
 
 // A million devices of one tenant turn compliant, and nothing is refused.
 func TestAMillionDevices(t *testing.T) {
-	for _, m := range throttleModels() {
+	for _, m := range throttleModels()[3:6] {
 		w := newHours(1)
 		c := w.tenant("a", m.make(1, w.rng), wholeSeconds)
 		c.routine = 1_000_000
@@ -19,8 +19,8 @@ func TestAMillionDevices(t *testing.T) {
 		of := c.finished.Seconds() / (1_000_000.0 / 20)
 		t.Logf("%-42s %v, %.4f of what 20 a second allow, %.1f devices a call, %.2f questions a call", m.name, c.finished.Round(time.Second), of,
 			float64(c.sent)/float64(c.calls), float64(c.asked)/float64(c.calls))
-		if c.done != 1_000_000 || of > 1.02 || c.refused > 0 {
-			t.Errorf("%s: %d done in %v, %d refused", m.name, c.done, c.finished, c.refused)
+		if c.done != 1_000_000 || of > 1.02 || c.refused > 0 || c.asked > c.calls*11/10 {
+			t.Errorf("%s: %d done in %v, %d refused, %d questions for %d calls", m.name, c.done, c.finished, c.refused, c.asked, c.calls)
 		}
 	}
 }
@@ -30,7 +30,7 @@ func TestAMillionDevices(t *testing.T) {
 // its hand costs those and no more.
 func TestEnginesShareAPace(t *testing.T) {
 	const lasts = time.Hour
-	for _, engines := range []int{1, 2, 4, 16} {
+	for _, engines := range []int{1, 2, 16} {
 		for _, dies := range []int{0, 100} {
 			w := newHours(uint64(engines))
 			c := w.tenant("a", &slidingService{writes: 3000, window: 150 * time.Second}, wholeSeconds)
@@ -54,8 +54,8 @@ func TestEnginesShareAPace(t *testing.T) {
 // evenly, each asks about twice for a call, and an urgent device of one of them
 // does not wait for the others' refreshes.
 func TestTenantsShareTheApplication(t *testing.T) {
-	const lasts = time.Hour
-	for _, tenants := range []int{3, 10, 100, 1000} {
+	const lasts = 12 * time.Minute
+	for _, tenants := range []int{3, 10, 1000} {
 		for _, latency := range []time.Duration{100 * time.Millisecond, time.Second} {
 			w := newHours(2)
 			w.slots = 32
@@ -80,7 +80,7 @@ func TestTenantsShareTheApplication(t *testing.T) {
 			within, late := most(arrivals, 5*time.Minute), percentile(first.waits, 0.99)
 			t.Logf("%4d tenants, calls of %-5v: used %.2f %%, at most %5d in 5 min, a tenant %d to %d, %.1f writes and %.2f questions a call, urgent p99 %v", tenants,
 				latency, used, within, least, best, float64(len(arrivals))/float64(calls), float64(asked)/float64(calls), tenths(late))
-			if used < 98 || within > 35_000 || refused > 0 || late > 5*time.Second || best > 4*least {
+			if used < 98 || within > 35_000 || refused > 0 || late > 5*time.Second || 3*least*tenants < len(arrivals) {
 				t.Errorf("%d tenants, calls of %v: used %.2f %%, %d in 5 min, %d refused, urgent p99 %v, a tenant %d to %d", tenants, latency, used, within, refused, late, least, best)
 			}
 		}
@@ -90,7 +90,7 @@ func TestTenantsShareTheApplication(t *testing.T) {
 // One tenant of a thousand hangs or fails, with 32 calls under way at most: the
 // others write as much and as soon as without it.
 func TestADeadTenantCostsOthersNothing(t *testing.T) {
-	const lasts = time.Hour
+	const lasts = 20 * time.Minute
 	type figures struct {
 		done int
 		late time.Duration
@@ -152,7 +152,7 @@ func TestRoutineWorkDoesNotStarve(t *testing.T) {
 		part := 100 * float64(routine) / float64(routine+urgent)
 		used := 100 * float64(routine+urgent) / (min(35_000.0/300, 20*float64(tenants)) * lasts.Seconds())
 		t.Logf("%3d tenants: %.2f %% routine, used %.2f %%", tenants, part, used)
-		if part < 9 || part > 13 || used < 98 {
+		if part < 9.5 || part > 13 || used < 98 {
 			t.Errorf("%d tenants: %.2f %% routine, used %.2f %%", tenants, part, used)
 		}
 	}

@@ -57,8 +57,8 @@ func (t *target) queue(a act) string {
 
 // platform is that of what a report is about.
 func (t *target) platform() azure.Platform {
-	if len(t.Closing) > 0 {
-		return t.Closing[0].Platform
+	if c := t.unclosed(); c != nil && c != t.Close {
+		return c.Platform
 	}
 	if r, _ := t.owner(); r != nil {
 		return r.Platform
@@ -74,7 +74,8 @@ func (t *target) platform() azure.Platform {
 
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
-	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.uncertain(d.state))
+	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.Accepted.Enrolment == closedEnrolment ||
+		t.uncertain(d.state))
 }
 
 // phase says where a target stands on the way of its newest standing, for
@@ -96,6 +97,8 @@ func (t *target) phase(d decision) (phase, time.Time) {
 	switch {
 	case d.act == actClose && r == nil:
 		return phaseUnsent, t.Floor
+	case r == nil && d.closing != nil:
+		return phaseMessage, d.closing.Message.Since
 	case r == nil:
 		return phaseIdle, time.Time{}
 	case d.blank == status.BlankHeld:

@@ -91,7 +91,8 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 // call is under way, or its outcome is not known.
 func (t *target) mayBeCompliant(calling bool) bool {
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
-	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) || slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
+	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
+		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
 		t.Close != nil || len(t.Closing) > 0
 }
 
@@ -196,7 +197,7 @@ func (t *target) resync(now time.Time) {
 		return
 	}
 	t.Resync = resyncWaits
-	t.Message, t.Before, t.Failure = nil, nil, nil
+	t.Message, t.Before, t.Failure, t.Unsure, t.Doubts = nil, nil, nil, nil, nil
 	t.DeleteAt, t.Deletions = time.Time{}, 0
 	later(&t.Floor, now.Truncate(time.Second))
 }

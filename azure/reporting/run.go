@@ -3,7 +3,9 @@ package reporting
 import (
 	"context"
 	"maps"
+	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -102,6 +104,10 @@ type lane struct {
 	busy bool
 	skip time.Time // nothing to be had before
 	why  waiting
+
+	// woken: the tenant may be another than the one by which a call that is
+	// under way was decided about.
+	woken bool
 }
 
 // off reports whether a lane waits because nothing is sent for the tenant.
@@ -120,9 +126,11 @@ const (
 // tenant may be another now.
 func (q *queue) wake(other bool) {
 	for i := range q.lanes {
-		if l := &q.lanes[i]; l.why == waitsWork || other {
+		l := &q.lanes[i]
+		if l.why == waitsWork || other {
 			l.skip = time.Time{}
 		}
+		l.woken = l.woken || other && l.busy
 	}
 }
 
@@ -253,8 +261,12 @@ func (r *run) begin(q *queue, lane int) {
 	}
 	r.inFlight++
 	name := q.name
+	// A profile says by the label for whom work was done; to a simulated store
+	// it tells the steps of one worker from those of another.
+	ctx := pprof.WithLabels(r.ctx, pprof.Labels("queue", name, "lane", strconv.Itoa(lane)))
 	r.workers.Go(func() {
-		s, err := r.e.serve(r.ctx, name, lane == laneUrgent, oldest)
+		pprof.SetGoroutineLabels(ctx)
+		s, err := r.e.serve(ctx, name, lane == laneUrgent, oldest)
 		if err != nil && r.ctx.Err() == nil {
 			r.e.log.Warn("a queue was not served", "queue", name, "error", err)
 			s.wait = r.e.o.Poll
@@ -273,9 +285,12 @@ func (r *run) served(s served) {
 	r.inFlight--
 	q := r.known[s.queue]
 	l := &q.lanes[s.lane]
-	l.busy = false
+	woken := l.woken
+	l.busy, l.woken = false, false
 	now := time.Now()
 	switch {
+	case s.wait > 0 && woken:
+		// It waits for what may be over.
 	case s.wait > 0:
 		l.skip, l.why = now.Add(s.wait), s.why
 	case s.lane == laneUrgent && !s.more:

@@ -27,9 +27,9 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 	if !known || !t.sends() {
 		return served{wait: idle, why: waitsTenant}, nil
 	}
-	limit, probing := mostAtOnce, t.Parked != nil
+	limit, probing := mostAtOnce, t.channel(letter).Parked != nil
 	if probing {
-		wait, err := e.probe(ctx, tenantID)
+		wait, err := e.probe(ctx, tenantID, letter)
 		if err != nil || wait > 0 {
 			return served{wait: wait}, err
 		}
@@ -56,7 +56,7 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 			e.refund(ctx, tenantID, quota, c.granted)
 		}
 		if probing {
-			e.unprobe(ctx, tenantID)
+			e.unprobe(ctx, tenantID, letter)
 		}
 		return served{}, err
 	}
@@ -129,9 +129,9 @@ func (e *Engine) sendOne(ctx context.Context, n *errand) (azure.Receipt, error) 
 	switch n.act {
 	case actCheck:
 		if checker, ok := e.reporter.(azure.Checker); ok {
-			return checker.Check(ctx, n.target.Message.Receipt)
+			return checker.Check(ctx, n.message.Receipt)
 		}
-		return n.target.Message.Receipt, nil
+		return n.message.Receipt, nil
 	case actDelete:
 		if deleter, ok := e.reporter.(azure.Deleter); ok {
 			return deleter.DeleteObject(ctx, n.report)

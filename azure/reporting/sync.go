@@ -114,14 +114,12 @@ func (e *Engine) changeAll(ctx context.Context, f Filter, change func(tx Tx, row
 // probeNow lets a parked tenant try at once.
 func (e *Engine) probeNow(ctx context.Context, tenantID string) error {
 	t, known, err := e.tenant(ctx, tenantID)
-	if err != nil || !known || t.Parked == nil {
+	if err != nil || !known || t.parked() == nil {
 		return err
 	}
 	return e.updateTenant(ctx, t.Account, tenantID, func(tx Tx, t *tenantDocument, known bool) error {
-		if known && t.Parked != nil {
-			t.Parked.Probe = tx.Now()
-			e.wake(true, guid.Canonical(tenantID))
-		}
+		t.tryNow(tx.Now())
+		e.wake(true, guid.Canonical(tenantID))
 		return nil
 	})
 }

@@ -113,6 +113,53 @@ type closing struct {
 	Platform azure.Platform `json:"platform"`
 	UserID   string         `json:"userId,omitempty"`
 	UPN      string         `json:"upn,omitempty"`
+
+	// Message is the report of it that is in progress.
+	Message *message `json:"message,omitempty"`
+}
+
+// closings answers what is to be closed, in the order in which it is.
+func (t *target) closings() []*closing {
+	var all []*closing
+	for i := range t.Closing {
+		all = append(all, &t.Closing[i])
+	}
+	if t.Close != nil {
+		all = append(all, t.Close)
+	}
+	return all
+}
+
+// unclosed answers the next pair that Azure has not been told is closed.
+func (t *target) unclosed() *closing {
+	for _, c := range t.closings() {
+		if c.Message == nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// unsettled answers the closed pair whose message is asked about next.
+func (t *target) unsettled() *closing {
+	var next *closing
+	for _, c := range t.closings() {
+		if c.Message != nil && (next == nil || c.Message.PollAt.Before(next.Message.PollAt)) {
+			next = c
+		}
+	}
+	return next
+}
+
+// closing answers what is to be closed of the same pair as c, nil where that is
+// no longer so.
+func (t *target) closing(c *closing) *closing {
+	for _, own := range t.closings() {
+		if own.UserID == c.UserID && own.Platform == c.Platform {
+			return own
+		}
+	}
+	return nil
 }
 
 // doubt is an attempt that may still arrive at Azure, until some time later.

@@ -56,19 +56,53 @@ type tenantDocument struct {
 	Account string    `json:"account"`
 	Mode    Mode      `json:"mode"`
 	Since   time.Time `json:"since"`
-	Parked  *parking  `json:"parked,omitempty"`
-
-	// Refused are devices whose writes were forbidden without a success
-	// between: three of them park the tenant.
-	Refused []string `json:"refused,omitempty"`
 
 	LastSuccess time.Time `json:"lastSuccess,omitzero"`
+
+	// The channels have permissions of their own, so that one may be shut while
+	// the other is open.
+	Windows channelDocument `json:"windows,omitzero"`
+	Others  channelDocument `json:"others,omitzero"`
+}
+
+// channelDocument is how one channel of a tenant fares.
+type channelDocument struct {
+	Parked *parking `json:"parked,omitempty"`
+
+	// Refused are devices whose writes were forbidden without a success
+	// between: three of them park the channel.
+	Refused []string `json:"refused,omitempty"`
+}
+
+// tryNow lets what is parked try at once.
+func (t *tenantDocument) tryNow(now time.Time) {
+	for _, p := range []*parking{t.Windows.Parked, t.Others.Parked} {
+		if p != nil {
+			p.Probe = now
+		}
+	}
+}
+
+// channel answers the channel of a queue.
+func (t *tenantDocument) channel(letter string) *channelDocument {
+	if letter == queueGraph || letter == queueDelete {
+		return &t.Windows
+	}
+	return &t.Others
+}
+
+// parked answers what waits of a tenant: the first channel that does.
+func (t *tenantDocument) parked() *parking {
+	if t.Windows.Parked != nil {
+		return t.Windows.Parked
+	}
+	return t.Others.Parked
 }
 
 // sends reports whether anything is sent for the tenant.
 func (t *tenantDocument) sends() bool { return t.Mode == ModeOn || t.Mode == ModeOffBoarding }
 
-// parking is why a tenant waits: a fault that concerns all of its devices. One
+// parking is why a channel of a tenant waits: a fault of all of its devices. One
 // device at a time tries, each time another.
 type parking struct {
 	Err   azure.Error `json:"error"`

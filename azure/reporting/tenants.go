@@ -18,12 +18,16 @@ type Tenant struct {
 	Mode     Mode      `json:"mode"`
 	Since    time.Time `json:"since"` // of the mode
 
-	// Parked is why everything of the tenant waits, but for one device at a
-	// time that tries: nil where nothing does. ParkedSince is since when, and
-	// NextTry when the next one tries.
-	Parked      *azure.Error `json:"parked,omitempty"`
-	ParkedSince time.Time    `json:"parkedSince,omitzero"`
-	NextTry     time.Time    `json:"nextTry,omitzero"`
+	// Parked is why devices of the tenant wait, but for one at a time that
+	// tries: nil where none does. ParkedSince is since when, and NextTry when
+	// the next one tries. Windows devices and all others have permissions of
+	// their own at Microsoft, and wait by themselves: ParkedWindows and
+	// ParkedOthers say which do. Where both do the rest is about Windows.
+	Parked        *azure.Error `json:"parked,omitempty"`
+	ParkedSince   time.Time    `json:"parkedSince,omitzero"`
+	NextTry       time.Time    `json:"nextTry,omitzero"`
+	ParkedWindows bool         `json:"parkedWindows,omitempty"`
+	ParkedOthers  bool         `json:"parkedOthers,omitempty"`
 
 	// LastSuccess is when something was last accepted, to the minute.
 	LastSuccess time.Time `json:"lastSuccess,omitzero"`
@@ -110,7 +114,8 @@ func (e *Engine) view(ctx context.Context, tenantID string, t *tenantDocument) (
 		TenantID: tenantID, Account: t.Account, Mode: t.Mode, Since: t.Since, LastSuccess: t.LastSuccess,
 		Devices: map[status.ReportState]int{},
 	}
-	if p := t.Parked; p != nil {
+	v.ParkedWindows, v.ParkedOthers = t.Windows.Parked != nil, t.Others.Parked != nil
+	if p := t.parked(); p != nil {
 		v.Parked, v.ParkedSince, v.NextTry = new(p.Err), p.Since, p.Probe
 	}
 	if e.o.CredentialExpires != nil {

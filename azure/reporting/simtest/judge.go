@@ -66,7 +66,7 @@ func (w *world) judgeTarget(t *target) {
 	}
 	gone := o.platform == azure.PlatformWindows && !o.exists
 	closed := func(user string) {
-		if maskOlderUsers && len(t.ever) > 1 || len(t.ever) > 1 && standing(user) == compliance.StateNonCompliant {
+		if len(t.ever) > 1 && standing(user) == compliance.StateNonCompliant {
 			return // records disagreed about the user: not compliant is enough
 		}
 		if got := standing(user); got != compliance.StateRemoved && got != compliance.StateUnspecified && !gone {
@@ -92,7 +92,7 @@ func (w *world) judgeTarget(t *target) {
 			w.wrong("%.8s was reported %v ago", t.id, age)
 		}
 	case remove:
-		if got := standing(s.user); got != compliance.StateRemoved && !gone && (got != compliance.StateUnspecified || o.exists && o.platform == azure.PlatformWindows) {
+		if got := standing(s.user); got != compliance.StateRemoved && !gone && got != compliance.StateUnspecified {
 			w.wrong("Azure ends with %s for %.8s, not removed: %v", got, t.id, s)
 		}
 		after := w.plan.options.DeleteAfter
@@ -132,9 +132,6 @@ func (w *world) judgeDetails(rec *record, d status.Device) {
 		w.wrong("the details of %s (%s %s %q, id %.8s): %s: %+v", rec.host, rec.platform, rec.state, rec.code, rec.azureID, what, d)
 	}
 	mode := w.rules.tenants[rec.tenant].mode()
-	if t := w.rules.wishes[ref{rec.tenant, rec.azureID}]; maskDetails && (mode == reporting.ModeReportOnly || t != nil && rec.state == compliance.StateRemoved && len(t.ever) > 1) {
-		return
-	}
 	if err := d.Validate(); err != nil {
 		fault(err.Error())
 	}
@@ -194,7 +191,7 @@ func (w *world) judgeDetails(rec *record, d status.Device) {
 	if s.conflict && rec.state != compliance.StateRemoved && s.enrolledWith(w.rules, rec) && !d.Conflict {
 		fault("conflict is not as it is")
 	}
-	if !s.conflict && d.Conflict {
+	if s.claimants < 2 && rec.state != compliance.StateRemoved && d.Conflict {
 		fault("a conflict that there is not")
 	}
 	if s.owner != rec.host || s.conflict {
@@ -205,12 +202,12 @@ func (w *world) judgeDetails(rec *record, d status.Device) {
 		if d.ComplianceStatus == status.Successful {
 			fault("successful, though it was refused")
 		}
-	case s.aim == report && o != nil && (o.exists || o.platform != azure.PlatformWindows), s.aim == remove:
+	case s.aim == report && o != nil && (o.exists || o.platform != azure.PlatformWindows), s.aim == remove && len(t.ever) == 1:
 		if d.ComplianceStatus != status.Successful || d.LastReported.State != s.state || d.LastReported.AzureDeviceID != rec.azureID {
 			fault("not successful")
 			return
 		}
-		if s.aim == report && !h.unknown && d.ReportTime.Sub(h.at).Abs() > time.Second {
+		if s.aim == report && !h.unknown && d.ReportTime.Sub(h.at).Abs() > time.Second && d.ReportTime.Sub(w.clock.store(h.at)).Abs() > time.Second {
 			fault("another time than " + h.at.String())
 		}
 	case s.aim == report:

@@ -323,7 +323,7 @@ func (w *world) take(r azure.Report, d dice) azure.Result {
 	rec.MessageID = d.guid()
 	settles := time.Now().Add(d.between(200*time.Millisecond, w.plan.settling))
 	failed, unknown := false, false
-	if !w.calm() {
+	if !w.calm() && !(maskClosing && r.State == compliance.StateRemoved) {
 		failed = w.troubled(rejecting, r.TenantID, r.DeviceID) || d.chance(w.plan.rough/2)
 		unknown = d.chance(w.plan.rough / 4)
 	}

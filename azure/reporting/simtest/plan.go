@@ -12,7 +12,7 @@ import (
 // the engine does.
 type plan struct {
 	options reporting.Options
-	rate    float64 // writes a second of a tenant, of options
+	rate    float64 // writes a second of one tenant and channel
 	slots   int     // processes that share the store
 
 	deaths      float64 // how often processes die; 1: at every fortieth step that matters
@@ -86,8 +86,8 @@ func newPlan(seed uint64, began time.Time) *plan {
 	if d.chance(0.6) {
 		rate, burst = pick(d, 0.2, 1, 4), d.among(3, 8)
 	}
-	p.rate, p.options.Burst = rate, burst
-	p.options.TenantQuota = reporting.Quota{Writes: int(rate*150 + 1.25*float64(burst)), Window: 150 * time.Second}
+	p.options.TenantQuota, p.options.Burst = reporting.Quota{Writes: int(rate * 150), Window: 150 * time.Second}, burst
+	p.rate = rate
 	p.throttle = meter{
 		model: pick(d, noThrottle, tokenBucket, tokenBucket, fixedWindow, slidingWindow), rate: rate * pick(d, 0.5, 1, 1, 2),
 		burst: float64(burst), window: pick(d, 10*time.Second, 150*time.Second), refused: d.chance(0.3),
@@ -152,18 +152,19 @@ func (p *plan) drawModes(d dice) {
 		at := d.between(time.Minute, p.active)
 		for range d.among(0, 3) {
 			m := pick(d, reporting.ModeOff, reporting.ModePaused, reporting.ModeReportOnly)
-			if m == reporting.ModeReportOnly && maskReportOnly {
-				m = reporting.ModeOff
-			}
 			p.setMode(t, at, m)
-			if at += d.between(time.Hour, 14*time.Hour); at > p.active && d.chance(0.15) {
-				break
-			}
-			p.setMode(t, min(at, p.active-time.Hour), reporting.ModeOn)
+			at += pick(d, d.between(time.Minute, 3*time.Hour), d.between(time.Minute, 3*time.Hour), d.between(3*time.Hour, 9*time.Hour))
+			p.setMode(t, min(at, p.active), reporting.ModeOn)
 			if at += d.between(time.Hour, 20*time.Hour); at > p.active-2*time.Hour {
 				break
 			}
 		}
+	}
+	if d.chance(0.1) {
+		// One stays off for good, and the world is not looked at for long: an
+		// engine asks for such a tenant every few seconds.
+		p.setMode(p.tenants[0], p.active-time.Minute, pick(d, reporting.ModeOff, reporting.ModePaused, reporting.ModeReportOnly))
+		p.quiet, p.slots = 30*time.Hour, 1
 	}
 }
 
@@ -177,9 +178,6 @@ func (p *plan) drawJumps(d dice) {
 	}
 	for range d.among(1, 3) {
 		by := pick(d, d.between(-30*time.Second, 30*time.Second), d.between(-20*time.Minute, 20*time.Minute), d.between(0, 3*time.Hour))
-		if maskBehind {
-			by = by.Abs()
-		}
 		at := d.between(0, p.active)
 		p.events = append(p.events, event{name: fmt.Sprintf("clock %v", by), at: at, do: func(w *world, _ dice) {
 			w.clock.jump(by)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
@@ -162,7 +161,7 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 		rec = &record{key: k, enrolment: o.EnrollmentID, enrolled: enrolled}
 	}
 	anew := !fresh && o.EnrollmentID != "" && o.EnrollmentID != rec.enrolment
-	tie := false
+	tie, late := false, false
 	switch {
 	case fresh:
 	case anew && !enrolled.After(rec.enrolled):
@@ -176,7 +175,11 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 				order = -1
 			}
 		}
-		if order <= 0 && (rec.gray || seen.After(rec.marked)) && maskHour {
+		if order < 0 && o.State == compliance.StateRemoved && !maskLateRemovals {
+			order = 1 // final, whenever it arrives
+			late = true
+		}
+		if order <= 0 && (rec.gray || seen.After(rec.marked)) {
 			rec.gray = true
 			r.changed(rec, now)
 			return unsure
@@ -191,6 +194,14 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	}
 	before := *rec
 	r.records[k] = rec
+	if late {
+		if rec.state == compliance.StateRemoved {
+			return dull
+		}
+		rec.state, rec.removed, rec.marked = o.State, now, rec.seen
+		r.changed(rec, now)
+		return differing
+	}
 	if anew {
 		rec.enrolment, rec.enrolled = o.EnrollmentID, enrolled
 		if rec.azureID != "" {
@@ -245,12 +256,12 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	rec.count++
 	equal := !fresh && !anew && before.state == rec.state && before.code == rec.code && before.azureID == rec.azureID && before.user == rec.user &&
 		before.inventory == rec.inventory && before.upn == rec.upn && before.waits == rec.waits
-	if !equal || seen.Sub(rec.marked) >= time.Hour {
+	if !equal || rec.state != compliance.StateCompliant || seen.Sub(rec.marked) >= time.Hour {
 		rec.marked = rec.seen
 	}
 	what := differing
 	switch {
-	case before.gray || before.lost != "" || maskBrokenText && !utf8.ValidString(o.Inventory.DeviceName):
+	case before.gray || before.lost != "":
 		what = unsure
 	case equal:
 		what = same
@@ -383,9 +394,6 @@ func (r *rules) wish(t *target) wish {
 	if w.aim != vague {
 		w.aim = owner.aim()
 	}
-	if maskOlderClaims && w.aim == remove && w.claimants > 0 {
-		w.aim = vague
-	}
 	return w
 }
 
@@ -409,9 +417,6 @@ func compareText(a, b string) int {
 // newer reports whether a is a newer enrolment than b, as far as the times
 // tell.
 func newer(a, b *record) bool {
-	if maskUnknownTimes {
-		return a.enrolled.After(b.enrolled)
-	}
 	return !a.enrolled.IsZero() && !b.enrolled.IsZero() && a.enrolled.After(b.enrolled)
 }
 

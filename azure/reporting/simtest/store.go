@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ func (h *handle) before(ctx context.Context, what string, rate float64) (dice, e
 		return dice{}, err
 	}
 	w := h.p.w
-	d := w.steps.pause(h.p.name+what, 20*time.Microsecond, 2*time.Millisecond)
+	d := w.steps.pause(h.p.name+what+worker(ctx), 20*time.Microsecond, 2*time.Millisecond)
 	w.limit()
 	if h.p.gone() || h.p.mayDie(d, rate, "before "+what) {
 		return d, errDead
@@ -55,6 +56,17 @@ func (h *handle) before(ctx context.Context, what string, rate float64) (dice, e
 		return d, errStore
 	}
 	return d, nil
+}
+
+// worker tells the goroutines of an engine apart, by the labels that it gives
+// them.
+func worker(ctx context.Context) string {
+	var name string
+	pprof.ForLabels(ctx, func(key, value string) bool {
+		name += " " + key + "=" + value
+		return true
+	})
+	return name
 }
 
 func (h *handle) after(d dice, what string, rate float64) error {

@@ -157,7 +157,7 @@ func (x *watch) paced(c *call) {
 // probed: a tenant without a token is tried by one device at a time.
 func (x *watch) probed(c *call) {
 	p := x.parked[c.lane.tenant]
-	if maskProbes || p == nil || c.op == "check" {
+	if p == nil || c.op == "check" {
 		return
 	}
 	if c.began.Sub(p.since) < x.slack() || x.w.clock.jumped(p.since) {
@@ -205,7 +205,7 @@ func (x *watch) admits(s wish, t *target, h *history, r azure.Report) bool {
 	case s.aim == vague:
 		return true
 	case r.State == compliance.StateRemoved:
-		return s.aim == remove || s.aim == release || !windows && !mine && t.users[userOf(r)]
+		return s.aim == remove || s.aim == release || !windows && t.users[userOf(r)] && (!mine || s.conflict)
 	case s.aim == report:
 		return mine && r.State == s.state
 	case s.aim == hold:
@@ -231,7 +231,7 @@ func (x *watch) deletes(c *call, k ref) {
 		return
 	}
 	for _, s := range t.during(c.began.Add(-x.slack()), c.began) {
-		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && (s.claimants == 0 || maskOlderClaims) {
+		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && s.claimants == 0 {
 			return
 		}
 	}

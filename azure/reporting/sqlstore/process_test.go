@@ -98,18 +98,17 @@ func childClaim(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
-	_, _ = os.Stdin.Read(make([]byte, 1))
-	for {
+	for first := true; ; first = false {
 		rows, err := s.Claim(context.Background(), reporting.Claim{Queue: "q", Limit: 7, Lease: time.Hour, Most: 255})
-		if err != nil {
+		if err != nil || len(rows) == 0 {
 			return err
-		}
-		if len(rows) == 0 {
-			return nil
 		}
 		for _, r := range rows {
 			fmt.Println(r.ID)
+		}
+		if first {
+			fmt.Println("ready") // so that each has its share, however slow it is
+			_, _ = os.Stdin.Read(make([]byte, 1))
 		}
 	}
 }
@@ -119,19 +118,18 @@ func TestTwoProcessesClaim(t *testing.T) {
 	s := openStore(t, file, durable)
 	require.NoError(t, put(t.Context(), s, due("q", 1000)...))
 	claimants := []*child{startChild(t, "claim", file), startChild(t, "claim", file)}
+	seen := map[string]int{}
 	for _, c := range claimants {
-		require.Equal(t, "ready", c.line(t))
+		for id := c.line(t); id != "ready"; id = c.line(t) {
+			seen[id]++
+		}
 	}
 	for _, c := range claimants {
 		require.NoError(t, c.in.Close())
 	}
-	seen := map[string]int{}
 	for _, c := range claimants {
 		ids, err := c.rest()
 		require.NoError(t, err)
-		if len(ids) == 0 {
-			t.Error("a process claimed nothing: they did not run together")
-		}
 		for _, id := range ids {
 			seen[id]++
 		}
