@@ -63,7 +63,6 @@ type record struct {
 type target struct {
 	ref
 	wishes  []since[wish]
-	claimed bool
 	users   map[string]bool // who has been its user, on phones and Macs
 	ever    map[key]bool    // who has claimed it
 	newest  time.Time       // the newest enrolment among them

@@ -35,7 +35,6 @@ type history struct {
 	refused   time.Time // when it was refused for good, and nothing accepted since
 	why       azure.Kind
 	lastC     time.Time // when compliant was accepted last, by the store's clock
-	between   bool      // non-compliant since
 	message   string    // in progress
 	open      azure.Report
 }
