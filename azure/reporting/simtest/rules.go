@@ -137,7 +137,7 @@ func (r *rules) refuses(o reporting.Observation, now time.Time) bool {
 	t := r.tenants[canonical(o.TenantID)]
 	text, err := o.Platform.MarshalText()
 	return t == nil || t.account != o.Account || o.DeviceID == "" || len(text) == 0 || err != nil ||
-		o.SeenAt.IsZero() || o.SeenAt.After(now.Add(5*time.Minute)) || o.AzureDeviceID != "" && len(o.AzureDeviceID) != 36
+		severity(o.State) < 0 || o.SeenAt.IsZero() || o.SeenAt.After(now.Add(5*time.Minute)) || o.AzureDeviceID != "" && len(o.AzureDeviceID) != 36
 }
 
 type effect int
@@ -373,7 +373,7 @@ func (r *rules) wish(t *target) wish {
 	var top []*record
 	for _, rec := range claim {
 		switch {
-		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed) && !maskLeft:
+		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed):
 		case !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }):
 			top = append(top, rec)
 			if !rec.enrolled.IsZero() && rec.enrolled.Before(t.newest) {
@@ -508,6 +508,16 @@ func (t *target) during(from, to time.Time) []wish {
 		all = append(all, wish{aim: nothing})
 	}
 	return all
+}
+
+// at answers what was wanted at a moment.
+func (t *target) at(when time.Time) wish {
+	for _, s := range slices.Backward(t.wishes) {
+		if !s.at.After(when) {
+			return s.value
+		}
+	}
+	return wish{aim: nothing}
 }
 
 func (t *target) now() wish {
