@@ -109,10 +109,10 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 
 	if moved {
-		if enrolled {
-			from.DeleteAt = time.Time{} // it came back, under another id
-		}
+		from.DeleteAt = time.Time{} // it came back, under another id
+		user := from.user()
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
+		from.anotherUser(user, told)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
 		}

@@ -103,6 +103,7 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 		if err != nil {
 			return 0, 0, err
 		}
+		closing := map[Key]bool{}
 		n, err := e.changeTargets(ctx, p, func(i int) bool { return len(p.targets[i].Records) > 0 },
 			func(_ Tx, row *Row, t *target) (bool, error) {
 				for len(t.Records) > 0 {
@@ -110,6 +111,7 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 					t.leave(&r, t.AzureID != "", row.Claims > 0)
 				}
 				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, resyncNot
+				closing[row.Key] = t.Close != nil || len(t.Closing) > 0 || row.Claims > 0
 				return true, nil
 			})
 		if err != nil {
@@ -118,7 +120,7 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 		released += n
 		for i := range p.targets {
 			t := &p.targets[i]
-			if len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || p.rows[i].Claims > 0) {
+			if closing[p.rows[i].Key] || len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || p.rows[i].Claims > 0) {
 				left++
 			}
 		}

@@ -33,6 +33,11 @@ type target struct {
 	// Failure is why the newest attempt did not succeed; nil after a success.
 	Failure *failure `json:"failure,omitempty"`
 
+	// Ended is when the newest enrolment was enrolled that was removed and whose
+	// record is gone from here: what was enrolled before it does not clear the
+	// removal.
+	Ended time.Time `json:"ended,omitzero"`
+
 	// Floor is the LastUpdateTime of the newest attempt.
 	Floor time.Time `json:"floor,omitzero"`
 
@@ -247,7 +252,11 @@ func (t *target) find(host string) *record {
 	return nil
 }
 
+// drop takes out the record of a host's device.
 func (t *target) drop(host string) {
+	if r := t.find(host); r != nil && r.State == compliance.StateRemoved && !r.Released {
+		later(&t.Ended, r.EnrolledAt)
+	}
 	t.Records = slices.DeleteFunc(t.Records, func(r record) bool { return r.Host == host })
 }
 
@@ -276,6 +285,9 @@ func (t *target) owner() (r *record, conflict bool) {
 
 // superseded reports whether another record's enrolment is newer than r's.
 func (t *target) superseded(r *record) bool {
+	if !r.EnrolledAt.IsZero() && r.EnrolledAt.Before(t.Ended) {
+		return true
+	}
 	for i := range t.Records {
 		if other := &t.Records[i]; !other.Released && other.enrolledAfter(r) {
 			return true
