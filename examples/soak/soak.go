@@ -103,7 +103,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	fmt.Fprintf(r.out, "killed in %s: %s; stopped %d times\n", since(began), r.deaths(), r.workers.stops)
 
 	quiet := time.Now()
-	w, settled, err := r.settle(ctx)
+	w, last, settled, err := r.settle(ctx)
 	if w != nil {
 		defer w.db.Close()
 	}
@@ -126,7 +126,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	}
 	t := count(r.ms.sim.Requests())
 	c.faults = append(c.faults, t.faultLines...)
-	r.print(c, t, since(quiet))
+	r.print(c, t, since(quiet), last)
 	return c.faults, nil
 }
 
@@ -149,7 +149,7 @@ func (r *report) rage(ctx context.Context) error {
 }
 
 // settle lets the workers run until nothing is to be done any more, and end.
-func (r *report) settle(ctx context.Context) (w *watch, settled, err error) {
+func (r *report) settle(ctx context.Context) (w *watch, last string, settled, err error) {
 	// Opened only now: who opens a file after a crash repairs it, and that
 	// was for the workers to do.
 	patient, stop := context.WithTimeout(ctx, r.patience)
@@ -160,13 +160,13 @@ func (r *report) settle(ctx context.Context) (w *watch, settled, err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rest(done, fail) }()
 	if w, err = newWatch(ctx, r.database, r.ms.address); err == nil {
-		settled = w.settle(patient, r.host)
+		last, settled = w.settle(patient, r.host)
 	}
 	close(done)
 	if late := <-ended; err == nil {
 		err = late
 	}
-	return w, settled, err
+	return w, last, settled, err
 }
 
 func (r *report) deaths() string {
@@ -179,10 +179,11 @@ func (r *report) deaths() string {
 	return strings.Join(parts, ", ")
 }
 
-func (r *report) print(c *check, t traffic, settled string) {
+func (r *report) print(c *check, t traffic, settled, last string) {
 	h := r.host
 	fmt.Fprintf(r.out, "%d changes, all acknowledged: %v; %d observations handed over\n", len(h.world.changes), len(h.pending) == 0, h.handed)
-	fmt.Fprintf(r.out, "settled %s after the last kill: %d writes to Graph, %d messages and %d questions to the partner services\n", settled, t.writes, t.messages, t.polls)
+	fmt.Fprintf(r.out, "settled %s after the last kill, at last waiting since %s\n", settled, last)
+	fmt.Fprintf(r.out, "%d writes to Graph, %d messages and %d questions to the partner services\n", t.writes, t.messages, t.polls)
 	var faults []string
 	for _, name := range slices.Sorted(maps.Keys(t.faults)) {
 		faults = append(faults, fmt.Sprintf("%d × %s", t.faults[name], name))

@@ -43,10 +43,14 @@ func (a *azureID) inherited() bool {
 // allowed answers the standings of which Microsoft has to hold one. More than
 // one is allowed only where it depends on what was sent in time.
 func (a *azureID) allowed() []standing {
+	all := a.ownersStanding()
 	if a.inherited() {
-		return append(a.ownersStanding(), closed)
+		all = append(all, closed)
+		if a.owner().removed() {
+			all = append(all, nothing) // its removal only released its claim
+		}
 	}
-	return a.ownersStanding()
+	return all
 }
 
 func (a *azureID) ownersStanding() []standing {
