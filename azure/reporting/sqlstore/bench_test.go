@@ -159,7 +159,8 @@ func perSecond(b *testing.B, n int, began time.Duration) {
 // BenchmarkUpdate is what Observe costs the store, in calls of 1,000.
 func BenchmarkUpdate(b *testing.B) {
 	benchmark(b, time.Hour, func(b *testing.B, s *sqlstore.Store, size int) {
-		for name, scattered := range map[string]bool{"InOrder": false, "Scattered": true} {
+		for _, name := range []string{"InOrder", "Scattered"} {
+			scattered := name == "Scattered"
 			b.Run("Unchanged/"+name, func(b *testing.B) {
 				began := processor()
 				for b.Loop() {
