@@ -415,6 +415,9 @@ func (r *rules) wish(t *target) wish {
 	if w.conflict && owner.aim() == hold && slices.ContainsFunc(live, func(rec *record) bool { return rec.aim() == report }) {
 		w.aim = vague // both say compliant, and one waits for its user
 	}
+	if w.conflict && owner.platform != azure.PlatformWindows && slices.ContainsFunc(live, func(rec *record) bool { return rec.user != owner.user && rank(rec) == rank(owner) }) {
+		w.aim = vague // nothing tells whose phone it is
+	}
 	w.platform, w.user, w.upn, w.inventory = owner.platform, owner.user, owner.upn, owner.inventory
 	w.owner, w.enrolment, w.state, w.removed = owner.host, owner.enrolment, owner.state, owner.removed
 	if owner.state == compliance.StateRemoved && len(live) > 0 {
@@ -423,8 +426,11 @@ func (r *rules) wish(t *target) wish {
 	if w.aim != vague {
 		w.aim = owner.aim()
 	}
-	if owner.state == compliance.StateRemoved {
+	switch {
+	case owner.state == compliance.StateRemoved:
 		t.removed = later(t.removed, owner.enrolled)
+	case owner.enrolled.After(t.removed):
+		t.removed = time.Time{}
 	}
 	return w
 }
