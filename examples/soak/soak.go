@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mdmkit/devicestatus/azure/reporting/sqlstore"
 )
 
 // mostShown is how many faults are printed in full.
@@ -24,16 +27,17 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 	if err != nil {
 		return nil, err
 	}
-	d := database{Kind: "sqlite", Source: filepath.Join(folder, "soak.db")}
-	if s.store != "" {
-		if d, err = parseStore(s.store); err != nil {
-			return nil, err
+	d := s.database
+	if d.Dialect == sqlstore.SQLite {
+		if d.Source == "" {
+			d.Source = filepath.Join(folder, "soak.db")
+		}
+		if _, err := os.Stat(d.Source); err == nil {
+			return nil, errors.Join(fmt.Errorf("%s is there already", d.Source), os.RemoveAll(folder))
 		}
 	}
-	if _, err := os.Stat(d.Source); err == nil {
-		return nil, fmt.Errorf("%s is there already", d.Source)
-	}
-	fmt.Fprintf(out, "seed %d: %d devices in %d tenants, %d workers on %s, %d kills, %d stops\n", s.seed, s.devices, s.tenants, s.workers, d, s.kills, s.stops)
+	fmt.Fprintf(out, "seed %d: %d devices in %d tenants, %d workers on %v, %d kills, %d stops, %d cuts, %d restarts\n",
+		s.seed, s.devices, s.tenants, s.workers, d.Dialect, s.kills, s.stops, s.cuts, s.restarts)
 
 	at := &workerMoments{}
 	ms, tenants := newMicrosoft(s.seed, s.tenants, s.faults, 300*time.Millisecond, at)
@@ -52,16 +56,11 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 	r := &report{settings: s, out: out, host: h, ms: ms, workers: all, database: d}
 	found, err = r.run(ctx)
 	closing := all.close()
-	switch {
-	case err != nil || len(found) > 0:
-		fmt.Fprintf(out, "the database is %s, the workers' logs are in %s\n", d.Source, folder)
-	case s.store == "" || closing != nil:
-		err = closing
-		if e := os.RemoveAll(folder); err == nil {
-			err = e
-		}
+	if err != nil || len(found) > 0 {
+		fmt.Fprintf(out, "the database is %v, the workers' logs are in %s\n", d, folder)
+		return found, err
 	}
-	return found, err
+	return nil, errors.Join(closing, d.drop(ctx), os.RemoveAll(folder))
 }
 
 // serve lets the feed listen on loopback.
@@ -100,7 +99,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	}
 	r.ms.quiet()
 	r.host.change((*world).calm)
-	fmt.Fprintf(r.out, "killed in %s: %s; stopped %d times\n", since(began), r.deaths(), r.workers.stops)
+	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
 
 	quiet := time.Now()
 	w, last, settled, err := r.settle(ctx)
@@ -121,6 +120,9 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	if err := c.devices(ctx, w.engine, holds); err != nil {
 		return nil, err
 	}
+	if err := c.counters(ctx, w.engine); err != nil {
+		return nil, err
+	}
 	if err := r.database.whole(ctx, w.db); err != nil {
 		c.faults = append(c.faults, err.Error())
 	}
@@ -136,14 +138,16 @@ func (r *report) rage(ctx context.Context) error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rage(ctx) }()
+	disturb := newDisturbances(r.settings, r.database)
 	tick := time.NewTicker(time.Second / time.Duration(r.rate))
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			r.host.change(func(w *world) { w.happen() })
+			disturb.after(ctx, r.workers.killed())
 		case err := <-ended:
-			return err
+			return errors.Join(err, disturb.wait())
 		}
 	}
 }

@@ -41,6 +41,18 @@ func TestKills(t *testing.T) {
 	}
 }
 
+// Four workers on a server whose connections are cut.
+func TestKillsOnPostgreSQL(t *testing.T) {
+	if os.Getenv(serverVariable) == "" {
+		t.Skip(serverVariable + " is not set; from the root of the checkout: .ci/postgres run go test ./examples/soak")
+	}
+	t.Parallel()
+	out := soaked(t, 0, "-store=postgres", "-kills=10", "-workers=4", "-cuts=2", "-devices=60", "-rate=40", "-life=1s", "-faults=0.01")
+	if want := "nothing is lost, nothing contradicts"; !strings.Contains(out, want) {
+		t.Errorf("it does not say %q:\n%s", want, out)
+	}
+}
+
 // The program finds out that something is lost: a worker that leaves
 // observations out and says that it has taken them fails the run.
 func TestWhatIsForgottenIsFound(t *testing.T) {
@@ -72,7 +84,8 @@ func TestFlags(t *testing.T) {
 		{[]string{"-kills", "-1"}, 2, "must not be negative"},
 		{[]string{"-workers", "0"}, 2, "have to be positive"},
 		{[]string{"-faults", "0.9"}, 2, "between 0 and 0.5"},
-		{[]string{"-store", "postgres://there"}, 2, "is not sqlite:FILE"},
+		{[]string{"-store", "postgres://there"}, 2, "neither sqlite:FILE nor postgres"},
+		{[]string{"-cuts", "1"}, 2, "need -store postgres"},
 		{[]string{"-store", "sqlite:" + there}, 1, "is there already"},
 		{[]string{"more"}, 2, `unexpected argument "more"`},
 	} {

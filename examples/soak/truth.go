@@ -46,8 +46,11 @@ func (a *azureID) allowed() []standing {
 	all := a.ownersStanding()
 	if a.inherited() {
 		all = append(all, closed)
-		if a.owner().removed() {
+		switch a.owner().truth.State {
+		case compliance.StateRemoved:
 			all = append(all, nothing) // its removal only released its claim
+		case compliance.StateUnspecified:
+			all = append(all, nonCompliant, compliant) // the earlier standing stays
 		}
 	}
 	return all
