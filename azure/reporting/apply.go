@@ -112,10 +112,10 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 
 	if moved {
-		if enrolled {
-			from.DeleteAt = time.Time{} // it came back, under another id
-		}
+		from.DeleteAt = time.Time{} // it came back, under another id
+		user := from.user()
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
+		from.anotherUser(user, told)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
 		}
@@ -218,10 +218,10 @@ func (t *target) observed(other bool, now time.Time) {
 	if other {
 		t.Held = compliance.StateUnspecified
 	}
-	t.forgive(other, now)
 	if t.Close != nil && t.Close.Message != nil {
 		t.unsure(compliance.StateRemoved)
 	}
+	t.forgive(other, now)
 	t.Close = nil
 }
 

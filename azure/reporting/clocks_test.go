@@ -294,13 +294,16 @@ func TestClockThatJumpsWhileADeviceLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var clock skewed
 		h := newTrialOn(t, memstore.New(&memstore.Options{Clock: clock.now}), nil)
-		givenUp(h, 2*time.Minute)
+		givenUp(h, 68*time.Second)
 		defer h.run()()
 		h.see(pc(nil))
 		time.Sleep(time.Second)
 		h.see(pc(in(nonCompliant)))
 		time.Sleep(70 * time.Second)
 		clock.by.Store(int64(-30 * 24 * time.Hour))
+		time.Sleep(time.Minute)
+		// It checks in again, by which what was planned is planned anew.
+		h.see(pc(func(o *reporting.Observation) { o.State, o.SeenAt = nonCompliant, clock.now() }))
 		time.Sleep(time.Hour)
 		if got := h.azure.state(deviceID); got != nonCompliant {
 			t.Errorf("Azure holds %v", got)

@@ -64,9 +64,10 @@ type rules struct {
 // and Microsoft's limits, which concern many targets at once.
 func (t *target) decide(now time.Time, k *rules) decision {
 	d := t.next(now, k)
-	if c := t.unsettled(); c != nil {
-		if poll := soon(c.Message.PollAt, longestRetry, now); d.act == actNothing || d.due.After(poll) {
-			d.act, d.due, d.urgency, d.closing = actCheck, poll, urgencyRestrict, c
+	if c, at := t.unsettled(now); c != nil && t.AzureID != "" && (d.act == actNothing || d.due.After(at)) {
+		d.act, d.due, d.urgency, d.closing = actClose, at, urgencyRestrict, c
+		if c.Message != nil {
+			d.act = actCheck
 		}
 	}
 	return d
@@ -121,7 +122,7 @@ func soon(t time.Time, wait time.Duration, now time.Time) time.Time {
 // standing answers what Azure should hold, and whether it has to be told.
 func (t *target) standing(now time.Time, k *rules) decision {
 	// Linger is zero unless Again.
-	if c := t.unclosed(); c != nil && t.AzureID != "" {
+	if c := t.unclosed(now); c != nil && t.AzureID != "" {
 		d := decision{act: actClose, due: soon(t.Linger, longestRetry, now), urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
 		if c == t.Close {
 			d.state = compliance.StateRemoved
@@ -200,7 +201,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 // where a claim of compliance from before may have come, or may still come.
 func (d decision) again(t *target, r *record, now time.Time) decision {
 	a := t.Accepted
-	if a == nil || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
+	if a == nil || t.Resync != resyncNot || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
 		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
 		return d
 	}

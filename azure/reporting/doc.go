@@ -47,7 +47,10 @@
 //     request that was given up may arrive late. So where that is possible the
 //     newest standing is sent once more after Options.Linger. A request that
 //     takes longer than that to arrive, and that Microsoft Graph then applies,
-//     stays until the next report. The partner services order by
+//     stays until the next report. Where a process dies after Microsoft took a
+//     device's first claim of compliance and before it wrote that down, and the
+//     user then signs out, the device shows that it waits for a sign-in while
+//     Azure holds it as compliant. The partner services order by
 //     LastUpdateTime, which grows with every report of an id.
 //   - Freshness. What can be reported is reported again within
 //     Options.RefreshEvery, up to Options.RefreshSpread earlier, while Microsoft

@@ -88,7 +88,7 @@ func TestRefusalOnTheOldID(t *testing.T) {
 		err   azure.Error
 		calls [2]int // at least, at most, within three days
 	}{
-		{azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}, [2]int{1, 1}},
+		{azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}, [2]int{11, 11}},
 		{azure.Error{Kind: azure.ErrDeviceNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused, StatusCode: 404}, [2]int{5, 8}},
 		{azure.Error{Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, [2]int{20, 400}},
 	} {

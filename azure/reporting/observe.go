@@ -55,6 +55,7 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 	}
 	s.alarm()
 	if result.Changed > 0 {
+		maps.DeleteFunc(tenants, func(_ string, t *tenantDocument) bool { return t == nil })
 		e.wake(false, slices.Sorted(maps.Keys(tenants))...)
 	}
 	return result, nil

@@ -78,18 +78,14 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	}
 
 	switch {
-	case !accepted && n.act == actClose && t.absent(failed):
-		t.closed(n, now) // not there, and it is not replication any more
+	case !accepted && n.act == actClose:
+		if c := t.closing(n.closing); c != nil && !c.failed(failed, now) {
+			t.closed(n, now)
+		}
 	case !accepted:
 		t.failed(failed, now)
-		switch {
-		case n.act != actClose:
-			t.overtake(n, now)
-		case t.Failure.Retry.IsZero():
-			t.closed(n, now) // refused for good: nothing more can be done there
-		}
+		t.overtake(n, now)
 	case n.act == actClose:
-		t.Failure = nil
 		c := t.closing(n.closing)
 		switch {
 		case c != nil && n.receipt.State == status.InProgress:
@@ -103,10 +99,20 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	default:
 		t.accept(n, now, o)
 		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
-		if r, _ := t.owner(); r == nil && t.Close == nil && t.Accepted.State != compliance.StateRemoved {
+		if r, _ := t.owner(); r == nil {
 			// Its device went elsewhere while it was reported here.
-			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
+			t.DeleteAt = time.Time{}
+			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {
+				t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
+			}
 		}
+	}
+}
+
+// unsure notes that Azure may hold a standing.
+func (t *target) unsure(s compliance.State) {
+	if !slices.Contains(t.Unsure, s) {
+		t.Unsure = append(t.Unsure, s)
 	}
 }
 
@@ -121,19 +127,6 @@ func (t *target) overtake(n *errand, now time.Time) {
 	changed := was.State != is.State || was.Code != is.Code || was.enrolment() != is.enrolment()
 	if changed || was.Inventory != is.Inventory || was.UserID != is.UserID || was.UPN != is.UPN || was.Platform != is.Platform {
 		t.forgive(changed, now)
-	}
-}
-
-// absent reports whether Azure does not know a device or its user, and has not
-// for so long that it is no replication any more.
-func (t *target) absent(e *azure.Error) bool {
-	return (e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound) && t.Failure != nil && t.Failure.Tries > 4
-}
-
-// unsure notes that Azure may hold a standing.
-func (t *target) unsure(s compliance.State) {
-	if !slices.Contains(t.Unsure, s) {
-		t.Unsure = append(t.Unsure, s)
 	}
 }
 
@@ -173,7 +166,6 @@ const closedEnrolment = "\x00closed"
 
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
-	t.Failure = nil
 	c := t.closing(n.closing)
 	switch {
 	case c == nil:
@@ -231,11 +223,10 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		return
 	}
 	switch {
-	case c != nil && (why.Kind == azure.ErrRejected && why.Outcome != azure.OutcomeUnknown || t.absent(why)):
-		t.closed(n, now) // nothing more can be done there
 	case c != nil:
-		c.Message = nil // and again
-		t.failed(why, now)
+		if !c.failed(why, now) {
+			t.closed(n, now)
+		}
 	default:
 		// What was before may never have come to be, and this one may still.
 		if why.Outcome == azure.OutcomeUnknown {
@@ -244,7 +235,9 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now
 		t.failed(why, now)
-		t.overtake(n, now)
+		if why.Outcome != azure.OutcomeUnknown {
+			t.overtake(n, now)
+		}
 	}
 }
 
@@ -282,7 +275,7 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		}
 	}
 	f.Err.Err = nil
-	if e.Kind == azure.ErrThrottled || e.Outcome == azure.OutcomeNotSent && e.Kind == azure.ErrUnavailable {
+	if passes(e) {
 		// The queue waits, not the device.
 		f.Retry = now
 		t.Failure = f
@@ -290,7 +283,7 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 	}
 	f.Tries++
 	switch {
-	case e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected):
+	case final(e):
 	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
 		f.Retry = now.Add(absentRetry(f.Tries))
 	default:
@@ -304,6 +297,16 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, most)))
 	}
 	t.Failure = f
+}
+
+// passes reports whether a failure is the queue's to wait for.
+func passes(e *azure.Error) bool {
+	return e.Kind == azure.ErrThrottled || e.Outcome == azure.OutcomeNotSent && e.Kind == azure.ErrUnavailable
+}
+
+// final reports whether the same report will be refused again.
+func final(e *azure.Error) bool {
+	return e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected)
 }
 
 // longestRetry is the longest wait that is not Microsoft's.

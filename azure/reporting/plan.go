@@ -57,8 +57,8 @@ func (t *target) queue(a act) string {
 
 // platform is that of what a report is about.
 func (t *target) platform() azure.Platform {
-	if c := t.unclosed(); c != nil && c != t.Close {
-		return c.Platform
+	if len(t.Closing) > 0 {
+		return t.Closing[0].Platform
 	}
 	if r, _ := t.owner(); r != nil {
 		return r.Platform
@@ -97,7 +97,7 @@ func (t *target) phase(d decision) (phase, time.Time) {
 	switch {
 	case d.act == actClose && r == nil:
 		return phaseUnsent, t.Floor
-	case r == nil && d.closing != nil:
+	case r == nil && d.act == actCheck && d.closing != nil:
 		return phaseMessage, d.closing.Message.Since
 	case r == nil:
 		return phaseIdle, time.Time{}

@@ -33,6 +33,11 @@ type target struct {
 	// Failure is why the newest attempt did not succeed; nil after a success.
 	Failure *failure `json:"failure,omitempty"`
 
+	// Ended is when the newest enrolment was enrolled that was removed and whose
+	// record is gone from here: what was enrolled before it does not clear the
+	// removal.
+	Ended time.Time `json:"ended,omitzero"`
+
 	// Floor is the LastUpdateTime of the newest attempt.
 	Floor time.Time `json:"floor,omitzero"`
 
@@ -114,8 +119,32 @@ type closing struct {
 	UserID   string         `json:"userId,omitempty"`
 	UPN      string         `json:"upn,omitempty"`
 
-	// Message is the report of it that is in progress.
-	Message *message `json:"message,omitempty"`
+	// Message is the report of it that is in progress. Retry is when to try
+	// again after Tries failures.
+	Message *message  `json:"message,omitempty"`
+	Retry   time.Time `json:"retry,omitzero"`
+	Tries   int       `json:"tries,omitempty"`
+}
+
+// failed says when to close a pair again that could not be. It answers false
+// where nothing more can be done there.
+func (c *closing) failed(e *azure.Error, now time.Time) bool {
+	c.Message = nil
+	if passes(e) {
+		c.Retry = now
+		return true
+	}
+	c.Tries++
+	switch {
+	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
+		c.Retry = now.Add(absentRetry(c.Tries))
+		return c.Tries <= 5 // then it is no replication any more
+	case final(e):
+		c.Retry = now.Add(backOff(c.Tries, time.Minute, 24*time.Hour))
+		return c.Tries <= 10 // some seventeen hours
+	}
+	c.Retry = now.Add(max(e.RetryAfter, backOff(c.Tries, 5*time.Second, 15*time.Minute)))
+	return true
 }
 
 // closings answers what is to be closed, in the order in which it is.
@@ -130,25 +159,31 @@ func (t *target) closings() []*closing {
 	return all
 }
 
-// unclosed answers the next pair that Azure has not been told is closed.
-func (t *target) unclosed() *closing {
+// unclosed answers the next pair of which Azure can be told that it is closed.
+func (t *target) unclosed(now time.Time) *closing {
 	for _, c := range t.closings() {
-		if c.Message == nil {
+		if c.Message == nil && !soon(c.Retry, longestRetry, now).After(now) {
 			return c
 		}
 	}
 	return nil
 }
 
-// unsettled answers the closed pair whose message is asked about next.
-func (t *target) unsettled() *closing {
-	var next *closing
+// unsettled answers the pair that is asked about, or closed, after a while, and
+// when.
+func (t *target) unsettled(now time.Time) (next *closing, at time.Time) {
 	for _, c := range t.closings() {
-		if c.Message != nil && (next == nil || c.Message.PollAt.Before(next.Message.PollAt)) {
-			next = c
+		due := c.Retry
+		if c.Message != nil {
+			due = soon(c.Message.PollAt, longestRetry, now)
+		} else if due = soon(due, longestRetry, now); !due.After(now) {
+			continue
+		}
+		if next == nil || due.Before(at) {
+			next, at = c, due
 		}
 	}
-	return next
+	return next, at
 }
 
 // closing answers what is to be closed of the same pair as c, nil where that is
@@ -217,7 +252,11 @@ func (t *target) find(host string) *record {
 	return nil
 }
 
+// drop takes out the record of a host's device.
 func (t *target) drop(host string) {
+	if r := t.find(host); r != nil && r.State == compliance.StateRemoved && !r.Released {
+		later(&t.Ended, r.EnrolledAt)
+	}
 	t.Records = slices.DeleteFunc(t.Records, func(r record) bool { return r.Host == host })
 }
 
@@ -246,6 +285,9 @@ func (t *target) owner() (r *record, conflict bool) {
 
 // superseded reports whether another record's enrolment is newer than r's.
 func (t *target) superseded(r *record) bool {
+	if !r.EnrolledAt.IsZero() && r.EnrolledAt.Before(t.Ended) {
+		return true
+	}
 	for i := range t.Records {
 		if other := &t.Records[i]; !other.Released && other.enrolledAfter(r) {
 			return true

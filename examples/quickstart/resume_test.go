@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/examples/internal/simproc"
 )
 
 // isReport tells reports from questions and tokens.
@@ -77,6 +76,30 @@ func TestInterruptedAndRunAgain(t *testing.T) {
 			require.Equal(t, exitSuccess, got.code, got.stderr)
 			require.Contains(t, got.stdout, "0 to Entra for tokens, 0 to Microsoft for 0 reports")
 			require.Contains(t, got.stdout, "There was nothing to send")
+		})
+	}
+}
+
+// What cannot get through in this run is not waited for.
+func TestEndsWithoutWaiting(t *testing.T) {
+	const phone = tenantA + ",IP-6,ios,dddddddd-0000-4000-8000-000000000006,Success,,none,,,"
+	for _, tc := range []struct {
+		name string
+		env  map[string]string
+		row  string
+	}{
+		{"refused", secretEnv(), phone},
+		{"the tenant does not let in", with(secretEnv(), envSecret, "wrong"), windows(tenantA, "1", "none")},
+		{"waits for its user", secretEnv(), tenantA + ",PC-1,windows," + azureID("1") + ",Account_Logged_Out,,none,,,"},
+	} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			runWith(t.Context(), t, tc.env, microsoft(t, nil, withSecret()).Client(),
+				"-apply", "-store", filepath.Join(dir, "store.db"), "-fleet", writeFleet(t, tc.row))
+			if took := time.Since(began); took > 10*time.Second { // virtual
+				t.Errorf("%s: it took %v", tc.name, took)
+			}
 		})
 	}
 }
@@ -154,20 +177,14 @@ func TestKilledAndRunAgain(t *testing.T) {
 	}
 }
 
-// The variables by which a child knows where the test's Microsoft is.
-const (
-	childServer = "QUICKSTART_TEST_SERVER"
-	childCert   = "QUICKSTART_TEST_CERT"
-)
-
 func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
 	t.Helper()
-	cert := filepath.Join(t.TempDir(), "server.der")
-	require.NoError(t, os.WriteFile(cert, server.Certificate().Raw, 0o600))
+	where, err := simproc.Environ(server, t.TempDir())
+	require.NoError(t, err)
 	self, err := os.Executable()
 	require.NoError(t, err)
 	child := exec.Command(self, args...)
-	child.Env = append(os.Environ(), childServer+"="+server.Listener.Addr().String(), childCert+"="+cert)
+	child.Env = append(os.Environ(), where...)
 	for name, value := range secretEnv() {
 		child.Env = append(child.Env, name+"="+value)
 	}
@@ -184,26 +201,13 @@ func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
 // TestMain lets the test's program be the quickstart itself, for the tests that
 // kill it.
 func TestMain(m *testing.M) {
-	server := os.Getenv(childServer)
-	if server == "" {
+	microsoft, err := simproc.Client()
+	if err != nil {
+		panic(err)
+	}
+	if microsoft == nil {
 		os.Exit(m.Run())
 	}
-	der, err := os.ReadFile(os.Getenv(childCert))
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	microsoft := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, server)
-		},
-		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "example.com"},
-	}}
 	p := program{getenv: os.Getenv, home: os.UserConfigDir, stdout: os.Stdout, stderr: os.Stderr, transport: microsoft}
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }

@@ -79,9 +79,6 @@ func newPlan(seed uint64, began time.Time) *plan {
 	if p.options.Linger > 0 {
 		p.latest = p.options.Linger - 10*time.Second
 	}
-	if maskLinger {
-		p.latest = 2 * time.Second
-	}
 	rate, burst := 20.0, 40
 	if d.chance(0.6) {
 		rate, burst = pick(d, 0.2, 1, 4), d.among(3, 8)

@@ -55,6 +55,7 @@ type record struct {
 	inventory azure.Inventory
 	removed   time.Time // by the store's clock
 	gray      bool      // it cannot be told what the engine knows
+	released  bool      // removed, and another record claimed its id: it claims nothing any more
 	count     int       // observations that were taken
 }
 
@@ -62,9 +63,10 @@ type record struct {
 type target struct {
 	ref
 	wishes  []since[wish]
-	claimed bool
 	users   map[string]bool // who has been its user, on phones and Macs
 	ever    map[key]bool    // who has claimed it
+	newest  time.Time       // the newest enrolment among them
+	removed time.Time       // the newest enrolment by which it was removed
 }
 
 // aim is what Azure is to hold.
@@ -175,11 +177,11 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 				order = -1
 			}
 		}
-		if order < 0 && o.State == compliance.StateRemoved && !maskLateRemovals {
+		if order < 0 && o.State == compliance.StateRemoved {
 			order = 1 // final, whenever it arrives
 			late = true
 		}
-		if order <= 0 && (rec.gray || seen.After(rec.marked)) {
+		if order <= 0 && (rec.gray || rec.marked.Before(rec.seen) && !seen.Before(rec.marked)) {
 			rec.gray = true
 			r.changed(rec, now)
 			return unsure
@@ -207,7 +209,7 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 		if rec.azureID != "" {
 			rec.lost = rec.azureID
 		}
-		rec.azureID, rec.code, rec.waits, rec.gray = "", "", false, false
+		rec.azureID, rec.code, rec.waits, rec.gray, rec.released = "", "", false, false, false
 		if rec.state == compliance.StateRemoved {
 			rec.state = compliance.StateUnspecified
 		}
@@ -331,6 +333,7 @@ func (r *rules) wish(t *target) wish {
 		case rec.azureID == t.id:
 			claim = append(claim, rec)
 			t.ever[k] = true
+			t.newest = later(t.newest, rec.enrolled)
 			if rec.user != "" {
 				t.users[rec.user] = true
 			}
@@ -354,14 +357,37 @@ func (r *rules) wish(t *target) wish {
 	if len(claim) == 0 {
 		return w
 	}
-	// The newest enrolment owns the id, where the times tell.
-	var top []*record
 	for _, rec := range claim {
-		if !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }) {
-			top = append(top, rec)
+		if rec.state == compliance.StateRemoved && slices.ContainsFunc(claim, func(other *record) bool {
+			return other.state != compliance.StateRemoved && !newer(rec, other)
+		}) {
+			rec.released = true
 		}
 	}
+	claim = slices.DeleteFunc(claim, func(rec *record) bool { return rec.released })
+	if len(claim) == 0 {
+		return w
+	}
+	// The newest enrolment owns the id, where the times tell. What it has
+	// removed does not go back to an older one; what it has left may.
+	var top []*record
+	for _, rec := range claim {
+		switch {
+		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed) && !maskLeft:
+		case !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }):
+			top = append(top, rec)
+			if !rec.enrolled.IsZero() && rec.enrolled.Before(t.newest) {
+				w.aim = vague
+			}
+		}
+	}
+	if len(top) == 0 {
+		return w
+	}
 	var live []*record
+	if w.aim != vague {
+		w.aim = nothing
+	}
 	for _, rec := range top {
 		if rec.state != compliance.StateRemoved {
 			live = append(live, rec)
@@ -386,6 +412,9 @@ func (r *rules) wish(t *target) wish {
 		}
 	}
 	w.conflict = len(live) > 1
+	if w.conflict && owner.aim() == hold && slices.ContainsFunc(live, func(rec *record) bool { return rec.aim() == report }) {
+		w.aim = vague // both say compliant, and one waits for its user
+	}
 	w.platform, w.user, w.upn, w.inventory = owner.platform, owner.user, owner.upn, owner.inventory
 	w.owner, w.enrolment, w.state, w.removed = owner.host, owner.enrolment, owner.state, owner.removed
 	if owner.state == compliance.StateRemoved && len(live) > 0 {
@@ -393,6 +422,9 @@ func (r *rules) wish(t *target) wish {
 	}
 	if w.aim != vague {
 		w.aim = owner.aim()
+	}
+	if owner.state == compliance.StateRemoved {
+		t.removed = later(t.removed, owner.enrolled)
 	}
 	return w
 }

@@ -13,14 +13,15 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 200, "how many worlds to simulate")
+	seeds = flag.Int("seeds", defaultSeeds, "how many worlds to simulate")
 	first = flag.Uint64("first", 1, "the seed of the first")
+	twin  = flag.Int("twice", defaultTwice, "how many of them to simulate twice")
 	steps = flag.String("steps", "", "a file for every step; with -seeds 1")
 )
 
 func TestSeeds(t *testing.T) {
 	var log io.Writer
-	twice := 0
+	twice := *twin
 	if *steps != "" {
 		f, err := os.Create(*steps)
 		if err != nil {

@@ -20,7 +20,7 @@ type watch struct {
 	pace    map[lane][]taken
 	gates   map[lane]gate // what Microsoft asked for, and was taken note of
 	pending map[*process][]pendingGate
-	parked  map[string]*parkedTenant
+	parked  map[lane]*parkedTenant
 }
 
 // history is what the engine knows of what was sent for one Azure id.
@@ -35,7 +35,6 @@ type history struct {
 	refused   time.Time // when it was refused for good, and nothing accepted since
 	why       azure.Kind
 	lastC     time.Time // when compliant was accepted last, by the store's clock
-	between   bool      // non-compliant since
 	message   string    // in progress
 	open      azure.Report
 }
@@ -61,7 +60,7 @@ type parkedTenant struct {
 func newWatch(w *world) *watch {
 	return &watch{
 		w: w, flying: map[ref]*call{}, updated: map[ref]time.Time{}, sent: map[ref]*history{}, pace: map[lane][]taken{},
-		gates: map[lane]gate{}, pending: map[*process][]pendingGate{}, parked: map[string]*parkedTenant{},
+		gates: map[lane]gate{}, pending: map[*process][]pendingGate{}, parked: map[lane]*parkedTenant{},
 	}
 }
 
@@ -156,18 +155,18 @@ func (x *watch) paced(c *call) {
 
 // probed: a tenant without a token is tried by one device at a time.
 func (x *watch) probed(c *call) {
-	p := x.parked[c.lane.tenant]
-	if p == nil || c.op == "check" {
+	p := x.parked[c.lane]
+	if p == nil {
 		return
 	}
 	if c.began.Sub(p.since) < x.slack() || x.w.clock.jumped(p.since) {
 		return
 	}
 	if len(c.reports) > 1 {
-		x.w.wrong("call %d: %d devices at once try tenant %.8s, which gives no token", c.n, len(c.reports), c.lane.tenant)
+		x.w.wrong("call %d: %d devices at once try %.8s %s, which gives no token", c.n, len(c.reports), c.lane.tenant, c.lane.channel)
 	}
 	if p.probes > 0 && c.began.Sub(p.last) < 10*time.Second {
-		x.w.wrong("call %d: tenant %.8s, which gives no token, is tried again after %v", c.n, c.lane.tenant, c.began.Sub(p.last))
+		x.w.wrong("call %d: %.8s %s, which gives no token, is tried again after %v", c.n, c.lane.tenant, c.lane.channel, c.began.Sub(p.last))
 	}
 	p.last = c.began
 	p.probes++
@@ -204,13 +203,19 @@ func (x *watch) admits(s wish, t *target, h *history, r azure.Report) bool {
 	switch {
 	case s.aim == vague:
 		return true
-	case r.State == compliance.StateRemoved:
+	case r.State == compliance.StateRemoved && s.aim != hold:
 		return s.aim == remove || s.aim == release || !windows && t.users[userOf(r)] && (!mine || s.conflict)
 	case s.aim == report:
 		return mine && r.State == s.state
+	case s.aim == hold && !windows && !mine:
+		return r.State == compliance.StateRemoved && t.users[userOf(r)]
+	case s.aim == hold && r.State == compliance.StateCompliant:
+		// Only what was claimed before, and had no answer.
+		return h.unknown && h.maybe == compliance.StateCompliant
 	case s.aim == hold:
-		// Only what was claimed before the sign-out.
-		return mine && r.State == compliance.StateCompliant && h.unknown && h.maybe == compliance.StateCompliant
+		// To make sure of what Azure holds, but never to take a claim back that
+		// was accepted.
+		return h.unknown || h.message != "" || h.state != compliance.StateCompliant
 	}
 	return false
 }
@@ -231,7 +236,7 @@ func (x *watch) deletes(c *call, k ref) {
 		return
 	}
 	for _, s := range t.during(c.began.Add(-x.slack()), c.began) {
-		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && s.claimants == 0 {
+		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && s.claimants == 0 || maskNewEnrolment && s.aim == release {
 			return
 		}
 	}
@@ -247,6 +252,15 @@ func (x *watch) ended(c *call, gone bool) {
 		e, _ := errors.AsType[*azure.Error](c.results[i].Err)
 		rec := c.results[i].Receipt
 		switch {
+		case gone:
+		case e != nil && e.Kind == azure.ErrUnauthorized:
+			if x.parked[c.lane] == nil {
+				x.parked[c.lane] = &parkedTenant{since: c.ended}
+			}
+		case e == nil:
+			delete(x.parked, c.lane)
+		}
+		switch {
 		case c.op == "delete":
 			continue
 		case c.op == "check":
@@ -256,6 +270,7 @@ func (x *watch) ended(c *call, gone bool) {
 					h.message = ""
 				case status.Failed:
 					h.message, h.refused, h.why, h.unknown, h.maybe = "", time.Now(), rec.Failure.Kind, true, h.open.State
+					h.state = compliance.StateUnspecified
 				}
 			}
 			continue
@@ -279,16 +294,6 @@ func (x *watch) ended(c *call, gone bool) {
 		if e != nil && e.Kind == azure.ErrThrottled && e.RetryAfter > 0 && !gone {
 			x.pending[c.p] = append(x.pending[c.p], pendingGate{c.lane, gate{until: c.ended.Add(e.RetryAfter)}})
 		}
-		if c.op == "report" && !gone {
-			switch {
-			case e != nil && e.Kind == azure.ErrUnauthorized:
-				if x.parked[c.lane.tenant] == nil {
-					x.parked[c.lane.tenant] = &parkedTenant{since: c.ended}
-				}
-			case e == nil:
-				delete(x.parked, c.lane.tenant)
-			}
-		}
 	}
 }
 
@@ -309,7 +314,7 @@ func (x *watch) stored(p *process, rows []reporting.Row) {
 // buried forgets what only a dead process knew.
 func (x *watch) buried(p *process) {
 	delete(x.pending, p)
-	for tenant := range x.parked {
-		x.parked[tenant].since = time.Now() // whether it was written nobody knows
+	for l := range x.parked {
+		x.parked[l].since = time.Now() // whether it was written nobody knows
 	}
 }

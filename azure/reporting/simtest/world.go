@@ -163,16 +163,11 @@ func (w *world) play(hand int, events []event) {
 			continue
 		}
 		var batch []*sight
-		for ; i < len(events) && events[i].seen != nil && len(batch) < 30 && !(maskBatches && holds(batch, events[i].seen)) && !w.began.Add(events[i].at).After(time.Now()); i++ {
+		for ; i < len(events) && events[i].seen != nil && len(batch) < 30 && !w.began.Add(events[i].at).After(time.Now()); i++ {
 			batch = append(batch, events[i].seen)
 		}
 		w.deliver(batch, d)
 	}
-}
-
-// holds reports whether a device is in a batch already.
-func holds(batch []*sight, s *sight) bool {
-	return slices.ContainsFunc(batch, func(b *sight) bool { return b.DeviceID == s.DeviceID })
 }
 
 // given reports whether the world was given up.

@@ -138,6 +138,10 @@ var benchStores = map[string]func(b *testing.B) *sqlstore.Store{
 	"SQLite": func(b *testing.B) *sqlstore.Store {
 		return openStore(b, filepath.Join(b.TempDir(), "bench.db"), durable+"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)")
 	},
+	"PostgreSQL": func(b *testing.B) *sqlstore.Store {
+		s, _ := onServer(b).open(b, nil)
+		return s
+	},
 }
 
 // perSecond measures n devices: by the clock, and by the processor, which says

@@ -16,6 +16,9 @@ func (s *Store) Claim(ctx context.Context, c reporting.Claim) ([]reporting.Row, 
 	take := func(session *session) (err error) {
 		now := s.dialect.clock()
 		if s.clock != nil {
+			if s.dialect.alone() {
+				session.now = micros(s.clock()) // no transaction has set it
+			}
 			now = sqlInt(session.now)
 		}
 		taken, err = s.dialect.claim(session, c, now)

@@ -70,7 +70,7 @@ func (s *Store) Tally(ctx context.Context, kind reporting.Kind, tenant string, b
 	some := "since <> " + never
 	statement := "SELECT c.tenant, c.label, c.urgency, c.n, (SELECT count(*)" + of + some + " AND r.since < ?2)," +
 		" (SELECT min(r.since)" + of + some + "), (SELECT min(r.worked)" + of + "worked IS NOT NULL)" +
-		" FROM (SELECT tenant, label, urgency, grp, sum(n) AS n FROM " + s.tables.counts + " WHERE " + where +
+		" FROM (SELECT tenant, label, urgency, grp, CAST(sum(n) AS bigint) AS n FROM " + s.tables.counts + " WHERE " + where +
 		" GROUP BY tenant, label, urgency, grp) c WHERE c.n > 0 ORDER BY c.tenant, c.label, c.urgency"
 	var tallies []reporting.Tally
 	err := s.ask(ctx, "Tally", statement, args, func(rows *sql.Rows) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/mdmkit/devicestatus/azure/reporting"
 )
@@ -49,8 +50,8 @@ type dialect interface {
 	// session's statements run under the session's ctx, which begin may set.
 	begin(ctx context.Context, c *session) (now int64, err error)
 
-	// commit commits. An error means that it is not committed; errUnknown that
-	// nobody knows.
+	// commit commits. An error means that nothing is committed, and errUnknown
+	// that nobody knows.
 	commit(ctx context.Context, c *session) error
 
 	// harmless says whether the error of a rollback means that there was
@@ -116,17 +117,40 @@ func (ch *changes) none() bool {
 	return len(ch.fresh)+len(ch.altered)+len(ch.removed) == 0
 }
 
+// soon is how far ahead a row may be due whose change wakes others: none of
+// them sleeps for longer.
+const soon = int64(time.Hour / time.Microsecond)
+
+// wakes says whether a row can be claimed soon that could not be, or earlier
+// than it could be.
+func (ch *changes) wakes() bool {
+	for _, r := range ch.fresh {
+		if r.Queue != "" && ready(r) <= ch.now+soon {
+			return true
+		}
+	}
+	for _, a := range ch.altered {
+		earlier := a.old.Queue != a.new.Queue || ready(a.new) < ready(&a.old.Row)
+		if a.new.Queue != "" && earlier && ready(a.new) <= ch.now+soon {
+			return true
+		}
+	}
+	return false
+}
+
 // alteration is a row that is written over another.
 type alteration struct {
 	old *held
 	new *reporting.Row
 }
 
-// newDialect answers the dialect d for tables.
-func newDialect(d Dialect, t tables) (dialect, error) {
+// newDialect answers the dialect d.
+func newDialect(d Dialect, s *Store) (dialect, error) {
 	switch d {
 	case SQLite:
-		return sqlite{t}, nil
+		return sqlite{s.tables}, nil
+	case PostgreSQL:
+		return postgres{tables: s.tables, db: s.db, unchecked: s.unchecked}, nil
 	}
 	return nil, fmt.Errorf("sqlstore: %v is not a dialect", d)
 }
@@ -137,3 +161,6 @@ type tables struct{ rows, counts, schema string }
 func newTables(prefix string) tables {
 	return tables{rows: prefix + "rows", counts: prefix + "counts", schema: prefix + "schema"}
 }
+
+// channel is where processes are told that a row has become due.
+func (t tables) channel() string { return t.rows + "_due" }

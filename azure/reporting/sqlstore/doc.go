@@ -44,6 +44,66 @@
 // waits for its own end. A pool of one connection is enough, two let readers
 // pass.
 //
+// # PostgreSQL
+//
+// One database for several machines, each with its engines; version 13 and
+// newer. The driver is github.com/jackc/pgx/v5/stdlib, whose arrays carry
+// thousands of rows in one statement:
+//
+//	db, err := sql.Open("pgx", "postgres://devicestatus@db.example.com/devicestatus")
+//	store, err := sqlstore.Open(ctx, db, sqlstore.PostgreSQL, nil)
+//
+// The server's clock decides what is due, and the clocks of the machines do
+// not. Writers wait for each other only over the same rows; a claim passes by
+// what another holds. A transaction that meets a deadlock, a restart of the
+// server or a lost connection is run again. Where the connection is lost during
+// the commit, the database is asked on another what became of it.
+//
+// Refused by name:
+//
+//   - synchronous_commit off, on any connection, and fsync off: what Update
+//     acknowledged would be lost with the server. local, remote_write, on and
+//     remote_apply are the host's choice.
+//   - server_encoding other than UTF8: keys would have another order.
+//   - server_version_num below 130000.
+//
+// The role needs CREATE on its schema when the tables are made or migrated, and
+// SELECT, INSERT, UPDATE and DELETE on them otherwise. Processes that open a new
+// database at once wait for one of them. A migration locks out no process of
+// the version before.
+//
+// Give the pool as many connections as the process has calls at once, and keep
+// them idle (SetMaxIdleConns): the driver prepares each statement once a
+// connection. Where a pooler stands between that switches connections after
+// each transaction, set pgx's default_query_exec_mode to exec, and do without
+// Listen.
+//
+// [Store.Listen] makes a store whose engines are woken when another process
+// makes a row due (NOTIFY on commit), and need not look by themselves.
+//
+// The tables are made with room in their pages (fillfactor) and are cleaned
+// early (autovacuum_vacuum_scale_factor 0.02). A transaction of the host's that
+// stays open for an hour keeps PostgreSQL from cleaning, and claims then pass
+// over what was settled in that hour. wal_compression = on halves what a
+// million scattered changes write.
+//
+// # Why a database, and not a queue
+//
+// A device is one record whose newest state counts, and a queue product holds
+// messages: it would send every change and not the last one, or lose the change
+// that comes while one is being sent. It cannot hand out twenty devices of one
+// tenant, urgent ones first, nor share a rate among workers. A full fleet of a
+// million devices is 1.7 writes a second, which any database takes, and the
+// host has one.
+//
+// # MySQL
+//
+// MySQL 8 is not supported. It has what the store needs (SKIP LOCKED, row
+// locks, microseconds), in other words: full indexes where these are partial,
+// JSON_TABLE for arrays, no RETURNING, READ COMMITTED to be free of gap locks,
+// utf8mb4_bin columns, migrations that are not transactions, and polling. A
+// dialect of it is written against the same tests.
+//
 // # Backup and restore
 //
 // Copy the file with sqlite3 devicestatus.db ".backup FILE" or VACUUM INTO, and

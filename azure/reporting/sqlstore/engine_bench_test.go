@@ -25,8 +25,8 @@ const (
 	inOneCall = 1000
 )
 
-// fleet answers observations of PCs, from one to another.
-func fleet(from, to int, state compliance.State, seen time.Time) []reporting.Observation {
+// observations answers observations of PCs, from one to another.
+func observations(from, to int, state compliance.State, seen time.Time) []reporting.Observation {
 	all := make([]reporting.Observation, to-from)
 	for i := range all {
 		n := from + i
@@ -79,15 +79,15 @@ func observe(b *testing.B, e *reporting.Engine, all []reporting.Observation) {
 // BenchmarkEngine is the engine on each database: what changes nothing, what
 // changes, and the drain of what changed into a reporter that costs nothing.
 func BenchmarkEngine(b *testing.B) {
-	for name, open := range benchStores(b) {
+	for name, open := range benchStores {
 		for size := 10_000; size <= *most; size *= 10 {
 			e := newEngine(b, open(b))
 			began := time.Now()
 			for at := 0; at < size; at += inOneCall {
-				observe(b, e, fleet(at, at+inOneCall, compliance.StateCompliant, began))
+				observe(b, e, observations(at, at+inOneCall, compliance.StateCompliant, began))
 			}
 			b.Run(fmt.Sprintf("%s/unchanged/%d", name, size), func(b *testing.B) {
-				all := fleet(0, min(size, 10*inOneCall), compliance.StateCompliant, began)
+				all := observations(0, min(size, 10*inOneCall), compliance.StateCompliant, began)
 				for n := 0; b.Loop(); n++ {
 					at := n * inOneCall % len(all)
 					observe(b, e, all[at:at+inOneCall])
@@ -101,7 +101,7 @@ func BenchmarkEngine(b *testing.B) {
 						state = compliance.StateCompliant
 					}
 					at := n * inOneCall % size
-					observe(b, e, fleet(at, at+inOneCall, state, time.Now()))
+					observe(b, e, observations(at, at+inOneCall, state, time.Now()))
 				}
 				b.ReportMetric(float64(b.N)*inOneCall/b.Elapsed().Seconds(), "observations/s")
 			})
@@ -124,8 +124,8 @@ func BenchmarkEngine(b *testing.B) {
 func drain(b *testing.B, e *reporting.Engine, size int) float64 {
 	seen := time.Now()
 	for at := 0; at < size; at += inOneCall {
-		observe(b, e, fleet(at, at+inOneCall, compliance.StateNonCompliant, seen))
-		observe(b, e, fleet(at, at+inOneCall, compliance.StateRemoved, seen.Add(time.Millisecond)))
+		observe(b, e, observations(at, at+inOneCall, compliance.StateNonCompliant, seen))
+		observe(b, e, observations(at, at+inOneCall, compliance.StateRemoved, seen.Add(time.Millisecond)))
 	}
 	before, err := e.Counters(b.Context())
 	require.NoError(b, err)

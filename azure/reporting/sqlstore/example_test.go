@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
 	"github.com/mdmkit/devicestatus/azure/reporting"
@@ -79,4 +80,34 @@ func ExampleOpen() {
 	fmt.Println(err)
 	// Output:
 	// sqlstore: Open: PRAGMA journal_mode is "memory" and has to be WAL: a reader would lock out the writer
+}
+
+// On PostgreSQL an engine is woken when another process makes a row due. SQLite
+// cannot notify, and its engines look by themselves.
+func ExampleStore_Listen() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "devicestatus.db")+
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	s, err := sqlstore.Open(context.Background(), db, sqlstore.SQLite, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = s.Listen(func(ctx context.Context, c any) error {
+		_, err := c.(*stdlib.Conn).Conn().WaitForNotification(ctx) // of pgx
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// sqlstore: Listen: the database cannot notify
 }

@@ -4,7 +4,6 @@ package sqlstore_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -23,18 +22,8 @@ import (
 	"github.com/mdmkit/devicestatus/azure/reporting/sqlstore"
 )
 
-// childStore opens a file in another process.
-func childStore(file, settings string) (*sqlstore.Store, *sql.DB, error) {
-	db, err := sql.Open("sqlite", "file:"+file+settings)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := sqlstore.Open(context.Background(), db, sqlstore.SQLite, nil)
-	return s, db, err
-}
-
 func childOpen(args []string) error {
-	s, _, err := childStore(args[0], durable)
+	s, _, err := placeOf(args)
 	if err != nil {
 		return err
 	}
@@ -43,7 +32,7 @@ func childOpen(args []string) error {
 
 // childLock holds the write lock until its input ends.
 func childLock(args []string) error {
-	_, db, err := childStore(args[0], durable)
+	_, db, err := placeOf(args)
 	if err != nil {
 		return err
 	}
@@ -64,7 +53,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "store.db")
 	s := openStore(t, file, strings.Replace(durable, "5000", "50", 1))
 	require.NoError(t, put(t.Context(), s, due("q", 1)...))
-	other := startChild(t, "lock", file)
+	other := startChild(t, "lock", place{sqlstore.SQLite, "file:" + file + durable, "devicestatus_"}.args()...)
 	require.Equal(t, "locked", other.line(t))
 	const want = "another connection has held the database's write lock for longer than PRAGMA busy_timeout"
 	if err := put(t.Context(), s, reporting.Row{Key: key("new")}); err == nil || !strings.Contains(err.Error(), want) {
@@ -94,7 +83,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 
 // childClaim claims until nothing is left, and prints what it got.
 func childClaim(args []string) error {
-	s, _, err := childStore(args[0], durable)
+	s, _, err := placeOf(args)
 	if err != nil {
 		return err
 	}
@@ -113,32 +102,43 @@ func childClaim(args []string) error {
 	}
 }
 
-func TestTwoProcessesClaim(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "store.db")
-	s := openStore(t, file, durable)
-	require.NoError(t, put(t.Context(), s, due("q", 1000)...))
-	claimants := []*child{startChild(t, "claim", file), startChild(t, "claim", file)}
-	seen := map[string]int{}
-	for _, c := range claimants {
-		for id := c.line(t); id != "ready"; id = c.line(t) {
-			seen[id]++
+// No row is claimed twice by processes that claim at once.
+func TestProcessesClaim(t *testing.T) {
+	everywhere(t, func(t *testing.T, p place) {
+		s, _ := p.open(t, nil)
+		require.NoError(t, put(t.Context(), s, due("q", 1000)...))
+		var claimants []*child
+		for range 3 {
+			claimants = append(claimants, startChild(t, "claim", p.args()...))
 		}
-	}
-	for _, c := range claimants {
-		require.NoError(t, c.in.Close())
-	}
-	for _, c := range claimants {
-		ids, err := c.rest()
+		seen := map[string]int{}
+		for _, c := range claimants {
+			for id := c.line(t); id != "ready"; id = c.line(t) {
+				seen[id]++
+			}
+		}
+		for _, c := range claimants {
+			require.NoError(t, c.in.Close())
+		}
+		for _, c := range claimants {
+			ids, err := c.rest()
+			require.NoError(t, err)
+			for _, id := range ids {
+				seen[id]++
+			}
+		}
+		// Rows that another one held at the moment were passed by.
+		rows, err := s.Claim(t.Context(), reporting.Claim{Queue: "q", Limit: 1000, Lease: time.Hour, Most: 255})
 		require.NoError(t, err)
-		for _, id := range ids {
-			seen[id]++
+		for _, r := range rows {
+			seen[r.ID]++
 		}
-	}
-	for _, r := range scan(t, s) {
-		if seen[r.ID] != 1 || r.Claims != 1 {
-			t.Errorf("%s was claimed %d times, and counts %d", r.ID, seen[r.ID], r.Claims)
+		for _, r := range scan(t, s) {
+			if seen[r.ID] != 1 || r.Claims != 1 {
+				t.Errorf("%s was claimed %d times, and counts %d", r.ID, seen[r.ID], r.Claims)
+			}
 		}
-	}
+	})
 }
 
 // A transaction of the writer is its number in a row, and that many times five
@@ -148,7 +148,7 @@ const partsOfWrite = 5
 // childWrite writes numbered transactions until it is killed, and prints each
 // number once Update has acknowledged it.
 func childWrite(args []string) error {
-	s, _, err := childStore(args[0], durable)
+	s, _, err := placeOf(args)
 	if err != nil {
 		return err
 	}
@@ -200,48 +200,64 @@ func TestKilled(t *testing.T) {
 	if more, err := strconv.Atoi(os.Getenv("DEVICESTATUS_KILLS")); err == nil {
 		kills = more
 	}
-	file := filepath.Join(t.TempDir(), "store.db")
-	openStore(t, file, durable)
-	acknowledged := 0
-	for kill := range kills {
-		writer := startChild(t, "write", file)
-		for range 1 + kill%7 {
-			acknowledged, _ = strconv.Atoi(writer.line(t))
+	everywhere(t, func(t *testing.T, p place) {
+		s, db := p.open(t, nil)
+		acknowledged := 0
+		for kill := range kills {
+			writer := startChild(t, "write", p.args()...)
+			for range 1 + kill%7 {
+				acknowledged, _ = strconv.Atoi(writer.line(t))
+			}
+			require.NoError(t, writer.cmd.Process.Kill()) // in the midst of the next ones
+			lines, _ := writer.rest()
+			for _, line := range lines {
+				acknowledged, _ = strconv.Atoi(line)
+			}
+			if p.dialect == sqlstore.SQLite {
+				var sound string
+				require.NoError(t, db.QueryRow("PRAGMA integrity_check").Scan(&sound))
+				require.Equal(t, "ok", sound)
+			}
+			// The number and its parts as of one moment: the server may still
+			// be at the last transaction of a client that is gone.
+			var written int
+			var parts []reporting.Row
+			require.NoError(t, s.Update(t.Context(), func(tx reporting.Tx) error {
+				last, err := tx.Get(reporting.Key{Kind: 1})
+				if err != nil {
+					return err
+				}
+				if written, err = strconv.Atoi(string(last[0].Data)); err != nil {
+					return err
+				}
+				var keys []reporting.Key
+				for n := range written + 1 {
+					for part := range partsOfWrite {
+						keys = append(keys, key(fmt.Sprintf("%08d/%d", n+1, part)))
+					}
+				}
+				parts, err = tx.Get(keys...)
+				return err
+			}))
+			for i, r := range parts {
+				if there := i < written*partsOfWrite; there != (r.Version > 0) || there && len(r.Data) != 3000 {
+					t.Errorf("after kill %d and %d transactions %s has version %d and %d bytes", kill+1, written, r.ID, r.Version, len(r.Data))
+				}
+			}
+			tallies, err := s.Tally(t.Context(), 2, "contoso", time.Time{})
+			require.NoError(t, err)
+			if written < acknowledged || written > acknowledged+1 || len(tallies) != 1 || tallies[0].Count != written*partsOfWrite {
+				t.Fatalf("after kill %d: %d transactions acknowledged, %d written, tally %v", kill+1, acknowledged, written, tallies)
+			}
 		}
-		require.NoError(t, writer.cmd.Process.Kill()) // in the midst of the next ones
-		lines, _ := writer.rest()
-		for _, line := range lines {
-			acknowledged, _ = strconv.Atoi(line)
-		}
-		db := openFile(t, file, durable)
-		s, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
-		require.NoError(t, err)
-		var sound string
-		require.NoError(t, db.QueryRow("PRAGMA integrity_check").Scan(&sound))
-		last, err := s.Scan(t.Context(), 1, "", reporting.Key{}, 2)
-		require.NoError(t, err)
-		require.Len(t, last, 1)
-		written, err := strconv.Atoi(string(last[0].Data))
-		require.NoError(t, err)
-		rows := scan(t, s)
-		whole := len(rows) == written*partsOfWrite
-		for i, r := range rows {
-			whole = whole && r.ID == fmt.Sprintf("%08d/%d", 1+i/partsOfWrite, i%partsOfWrite) && len(r.Data) == 3000
-		}
-		tallies, err := s.Tally(t.Context(), 2, "contoso", time.Time{})
-		require.NoError(t, err)
-		if sound != "ok" || written < acknowledged || written > acknowledged+1 || !whole || len(tallies) != 1 || tallies[0].Count != len(rows) {
-			t.Fatalf("after kill %d: integrity %q; %d acknowledged, %d written, %d rows (whole: %t), tally %v", kill+1, sound, acknowledged, written, len(rows), whole, tallies)
-		}
-		require.NoError(t, db.Close())
-	}
-	t.Logf("%d kills, %d transactions acknowledged and there", kills, acknowledged)
+		t.Logf("%d kills, %d transactions acknowledged and there", kills, acknowledged)
+	})
 }
 
 // childFill writes until the files may not grow any more, and prints what it
 // has written then.
 func childFill(args []string) error {
-	s, db, err := childStore(args[0], durable)
+	s, db, err := placeOf(args)
 	if err != nil {
 		return err
 	}
@@ -306,7 +322,7 @@ func TestFullDisk(t *testing.T) {
 	})
 	t.Run("file size", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "store.db")
-		out, err := startChild(t, "fill", file).rest()
+		out, err := startChild(t, "fill", place{sqlstore.SQLite, "file:" + file + durable, "devicestatus_"}.args()...).rest()
 		require.NoError(t, err)
 		require.Len(t, out, 2)
 		n, err := strconv.Atoi(out[0])
@@ -315,31 +331,42 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
-// Handles and processes that open a new file at once all find it whole.
+// Handles and processes that open a new database at once all find it whole.
 func TestOpenAtOnce(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "store.db")
-	// The mode is a property of the file; turning it needs the file alone.
-	require.NoError(t, openFile(t, file, durable).Ping())
-	others := []*child{startChild(t, "open", file), startChild(t, "open", file)}
-	var all sync.WaitGroup
-	for i := range 6 {
-		all.Go(func() {
-			s, err := sqlstore.Open(t.Context(), openFile(t, file, durable), sqlstore.SQLite, nil)
-			if err == nil {
-				err = put(t.Context(), s, reporting.Row{Key: key(fmt.Sprint("handle", i))})
-			}
-			if err != nil {
-				t.Errorf("handle %d: %v", i, err)
-			}
-		})
-	}
-	all.Wait()
-	for _, c := range others {
-		if out, err := c.rest(); err != nil {
-			t.Errorf("another process: %v, %q", err, out)
+	everywhere(t, func(t *testing.T, p place) {
+		if p.dialect == sqlstore.SQLite {
+			// The mode is a property of the file; turning it needs the file alone.
+			db, err := p.db()
+			require.NoError(t, err)
+			require.NoError(t, db.Ping())
+			require.NoError(t, db.Close())
 		}
-	}
-	if rows := scan(t, openStore(t, file, durable)); len(rows) != 8 {
-		t.Errorf("%d rows are there, want 8", len(rows))
-	}
+		others := []*child{startChild(t, "open", p.args()...), startChild(t, "open", p.args()...)}
+		var all sync.WaitGroup
+		for i := range 6 {
+			all.Go(func() {
+				db, err := p.db()
+				if err == nil {
+					defer db.Close()
+					var s *sqlstore.Store
+					if s, err = sqlstore.Open(t.Context(), db, p.dialect, &sqlstore.Options{TablePrefix: p.prefix}); err == nil {
+						err = put(t.Context(), s, reporting.Row{Key: key(fmt.Sprint("handle", i))})
+					}
+				}
+				if err != nil {
+					t.Errorf("handle %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		for _, c := range others {
+			if out, err := c.rest(); err != nil {
+				t.Errorf("another process: %v, %q", err, out)
+			}
+		}
+		s, _ := p.open(t, nil)
+		if rows := scan(t, s); len(rows) != 8 {
+			t.Errorf("%d rows are there, want 8", len(rows))
+		}
+	})
 }

@@ -14,6 +14,11 @@ type session struct {
 	ctx  context.Context // of the statements
 	now  int64           // the store's time, in a transaction
 	kept map[string]*sql.Stmt
+
+	// Of PostgreSQL.
+	saved bool   // there is a savepoint and nothing after it
+	shard int16  // of the counts
+	xid   string // the transaction's number, once it has written
 }
 
 // keep prepares a statement that is run several times. It is closed with the
@@ -108,18 +113,6 @@ func (s *Store) rollback(c *session) {
 	if _, err := c.conn.ExecContext(ctx, "ROLLBACK"); err != nil && !s.dialect.harmless(err) {
 		c.discard()
 	}
-}
-
-// each runs do on pieces of s of at most n.
-func each[T any](s []T, n int, do func([]T) error) error {
-	for len(s) > 0 {
-		piece := s[:min(n, len(s))]
-		if err := do(piece); err != nil {
-			return err
-		}
-		s = s[len(piece):]
-	}
-	return nil
 }
 
 // list answers item n times, with commas.

@@ -65,7 +65,7 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error
 	}
 	s.tables = newTables(s.prefix)
 	var err error
-	if s.dialect, err = newDialect(d, s.tables); err != nil {
+	if s.dialect, err = newDialect(d, s); err != nil {
 		return nil, err
 	}
 	if s.dialect.clock() == "" {
