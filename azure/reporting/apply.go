@@ -68,6 +68,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	rank := orderEnrolment
 	if r != nil {
+		if r.SeenAt.After(now.Add(mostAhead)) {
+			r.SeenAt = time.Time{} // under a clock that was set back since
+		}
 		rank = r.compare(o)
 	}
 	if rank == orderStale && r.removedBy(o) {
