@@ -1,10 +1,8 @@
 package simtest
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,12 +51,7 @@ func Run(t *testing.T, h Harness) {
 			if h.Log == nil {
 				t.Parallel()
 			}
-			o := h.play(t, 0, func(_ uint64, began time.Time) *plan {
-				s := newStage(began)
-				each.tell(s)
-				slices.SortStableFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
-				return s.plan
-			})
+			o := h.play(t, 0, told(each.tell))
 			o.report(t, "")
 		})
 	}

@@ -70,7 +70,7 @@ func newPlan(seed uint64, began time.Time) *plan {
 		retryAfter:  pick(d, "exact", "exact", "fraction", "one", "none"),
 	}
 	p.options = reporting.Options{
-		Poll: pick(d, time.Minute, 5*time.Minute, 10*time.Minute),
+		Poll: pick(d, 2*time.Minute, 10*time.Minute, 20*time.Minute),
 	}
 	switch d.IntN(4) {
 	case 0:

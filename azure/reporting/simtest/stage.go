@@ -1,8 +1,10 @@
 package simtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -34,6 +36,16 @@ func newStage(began time.Time) *stage {
 	s.options = reporting.Options{Poll: time.Minute, Burst: 40}
 	s.at(0, "register", func(w *world, d dice) { w.registerTenant(s.home, d) })
 	return s
+}
+
+// told answers the plan of a story.
+func told(tell func(s *stage)) func(seed uint64, began time.Time) *plan {
+	return func(_ uint64, began time.Time) *plan {
+		s := newStage(began)
+		tell(s)
+		slices.SortStableFunc(s.events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+		return s.plan
+	}
 }
 
 // at has something happen at a time since the world began. What happens at one
