@@ -68,6 +68,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	rank := orderEnrolment
 	if r != nil {
+		if r.SeenAt.After(now.Add(mostAhead)) {
+			r.SeenAt = time.Time{} // under a clock that was set back since
+		}
 		rank = r.compare(o)
 	}
 	if rank == orderStale && r.removedBy(o) {
@@ -148,8 +151,8 @@ func (t *target) put(r record) {
 // nobody else claims this one, Azure is told that it is closed.
 func (t *target) leave(r *record, linked, told bool) {
 	t.drop(r.Host)
-	if !linked || t.claimants() > 0 || r.Released {
-		return
+	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
+		return // its standing counts now, or did all along
 	}
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id

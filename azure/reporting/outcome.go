@@ -69,7 +69,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.unsure(n.report.State)
 	}
 	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
-	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
+	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(soon(n.target.Linger, longestRetry, n.row.ClaimedAt))
 	switch {
 	case overtaken:
 		t.Again, t.Linger = true, now.Add(o.Linger)
@@ -179,7 +179,7 @@ func (t *target) closed(n *errand, now time.Time) {
 		}
 	}
 	t.Message, t.Before = nil, nil
-	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
+	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 }
 
 // checked takes the answer to the question how a message stands.
