@@ -172,6 +172,8 @@ func (t *target) standing(now time.Time, k *rules) decision {
 
 	d.act = actReport
 	switch {
+	case t.closedSince(r) && held == r.State && !t.Again:
+		d.act = actNothing
 	case held != r.State || held == compliance.StateRemoved && t.Accepted.Enrolment != r.enrolment():
 		d.urgency = urgencyRestrict
 		if r.State == compliance.StateCompliant {
@@ -215,6 +217,14 @@ func (d decision) again(t *target, r *record, now time.Time) decision {
 // answer that is known: it is made again, also where a new one would wait.
 func (t *target) unanswered(r *record) bool {
 	return !r.Waits && !r.NoID && slices.Contains(t.Unsure, compliance.StateCompliant)
+}
+
+// closedSince reports whether the id was closed after r was removed, when the
+// device had gone elsewhere: then its removal is done, and its object, which
+// another enrolment had in between, is not deleted.
+func (t *target) closedSince(r *record) bool {
+	a := t.Accepted
+	return r.State == compliance.StateRemoved && a != nil && a.Enrolment == closedEnrolment && !r.Since.After(a.At)
 }
 
 // waits reports whether a new claim of compliance has to wait for the user.

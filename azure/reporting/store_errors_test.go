@@ -15,7 +15,7 @@ import (
 	"github.com/mdmkit/devicestatus/compliance"
 )
 
-var everyCall = flag.Int("everycall", 9, "which calls to the store fail in turn: every nth; 1 takes some minutes")
+var everyCall = flag.Int("everycall", 97, "which calls to the store fail in turn: every nth; 1 takes some minutes")
 
 // until tries something again as a host would, for as long as the store fails.
 func until(t *testing.T, do func() error) {

@@ -43,10 +43,17 @@ func (a *azureID) inherited() bool {
 // allowed answers the standings of which Microsoft has to hold one. More than
 // one is allowed only where it depends on what was sent in time.
 func (a *azureID) allowed() []standing {
+	all := a.ownersStanding()
 	if a.inherited() {
-		return append(a.ownersStanding(), closed)
+		all = append(all, closed)
+		switch a.owner().truth.State {
+		case compliance.StateRemoved:
+			all = append(all, nothing) // its removal only released its claim
+		case compliance.StateUnspecified:
+			all = append(all, nonCompliant, compliant) // the earlier standing stays
+		}
 	}
-	return a.ownersStanding()
+	return all
 }
 
 func (a *azureID) ownersStanding() []standing {

@@ -72,10 +72,9 @@ func (w *world) run() outcome {
 	for i := range w.slots {
 		w.keepers.Go(func() { w.keep(i) })
 	}
-	const players = 3
-	hands := make([][]event, players)
+	hands := make([][]event, w.plan.hands)
 	for i, e := range w.plan.events {
-		n := i % players
+		n := i % len(hands)
 		if e.seen == nil {
 			n = 0
 			e.at = min(e.at, w.plan.active)

@@ -1,13 +1,13 @@
-//go:build unix
-
 package sqlstore_test
 
 import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,16 +133,21 @@ func benchmark(b *testing.B, start time.Duration, do func(b *testing.B, s *sqlst
 	}
 }
 
-// benchStores are the databases to measure.
-var benchStores = map[string]func(b *testing.B) *sqlstore.Store{
-	"SQLite": func(b *testing.B) *sqlstore.Store {
-		return openStore(b, filepath.Join(b.TempDir(), "bench.db"), durable+"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)")
-	},
-	"PostgreSQL": func(b *testing.B) *sqlstore.Store {
-		s, _ := onServer(b).open(b, nil)
-		return s
-	},
-}
+// benchStores are the databases to measure: PostgreSQL where there is a server.
+var benchStores = func() map[string]func(b *testing.B) *sqlstore.Store {
+	stores := map[string]func(b *testing.B) *sqlstore.Store{
+		"SQLite": func(b *testing.B) *sqlstore.Store {
+			return openStore(b, filepath.Join(b.TempDir(), "bench.db"), durable+"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)")
+		},
+	}
+	if os.Getenv("DEVICESTATUS_POSTGRES") != "" {
+		stores["PostgreSQL"] = func(b *testing.B) *sqlstore.Store {
+			s, _ := onServer(b).open(b, nil)
+			return s
+		}
+	}
+	return stores
+}()
 
 // perSecond measures n devices: by the clock, and by the processor, which says
 // more on a machine that does other things too.
@@ -151,17 +156,11 @@ func perSecond(b *testing.B, n int, began time.Duration) {
 	b.ReportMetric(float64((processor()-began).Microseconds())/float64(n), "cpu-µs/device")
 }
 
-// processor is what this process has used of the processor.
-func processor() time.Duration {
-	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
 // BenchmarkUpdate is what Observe costs the store, in calls of 1,000.
 func BenchmarkUpdate(b *testing.B) {
 	benchmark(b, time.Hour, func(b *testing.B, s *sqlstore.Store, size int) {
-		for name, scattered := range map[string]bool{"InOrder": false, "Scattered": true} {
+		for _, name := range []string{"InOrder", "Scattered"} {
+			scattered := name == "Scattered"
 			b.Run("Unchanged/"+name, func(b *testing.B) {
 				began := processor()
 				for b.Loop() {
@@ -185,21 +184,34 @@ func BenchmarkUpdate(b *testing.B) {
 	})
 }
 
-// BenchmarkDrain claims and settles.
+// BenchmarkDrain claims and settles, by one worker and by four.
 func BenchmarkDrain(b *testing.B) {
 	benchmark(b, -2*week, func(b *testing.B, s *sqlstore.Store, size int) {
 		for _, limit := range []int{20, 200} {
-			b.Run(fmt.Sprint(limit), func(b *testing.B) {
-				n, began := 0, processor()
-				for b.Loop() {
-					rows, err := s.Claim(b.Context(), reporting.Claim{Queue: benchQueue, Limit: limit, Lease: time.Minute, Most: 255})
-					require.NoError(b, err)
-					require.Len(b, rows, limit)
-					n += len(rows)
-					require.NoError(b, settle(b.Context(), s, rows))
-				}
-				perSecond(b, n, began)
-			})
+			for _, workers := range []int{1, 4} {
+				b.Run(fmt.Sprintf("%dx%d", workers, limit), func(b *testing.B) {
+					var turns, n atomic.Int64
+					var all sync.WaitGroup
+					began := processor()
+					for range workers {
+						all.Go(func() {
+							for turns.Add(1) <= int64(b.N) {
+								rows, err := s.Claim(b.Context(), reporting.Claim{Queue: benchQueue, Limit: limit, Lease: time.Minute, Most: 255})
+								if err == nil {
+									n.Add(int64(len(rows)))
+									err = settle(b.Context(), s, rows)
+								}
+								if err != nil {
+									b.Error(err)
+									return
+								}
+							}
+						})
+					}
+					all.Wait()
+					perSecond(b, int(n.Load()), began)
+				})
+			}
 		}
 	})
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
@@ -243,6 +245,98 @@ func TestPlaceholders(t *testing.T) {
 		}))
 		if n := count(); n != tc.want {
 			t.Errorf("step %d: the table has %d rows, want %d", i, n, tc.want)
+		}
+	}
+}
+
+// Of several calls of Wait one listens and wakes all; with the last of them the
+// connection is given up.
+func TestListenersShare(t *testing.T) {
+	p := onServer(t)
+	s, _ := p.open(t, nil)
+	other, db := p.open(t, nil)
+	l := listen(t, other)
+	require.NoError(t, l.Wait(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	woken := make(chan error)
+	for range 3 {
+		go func() { woken <- l.Wait(ctx) }()
+	}
+	for left, n := 3, 0; left > 0; n++ {
+		select {
+		case err := <-woken:
+			require.NoError(t, err)
+			left--
+		default: // some may not have begun to wait
+			require.NoError(t, put(t.Context(), s, reporting.Row{Key: key(fmt.Sprint(n)), Queue: "q"}))
+		}
+	}
+	for range 3 {
+		go func() { woken <- l.Wait(ctx) }()
+	}
+	cancel()
+	for ended := 0; ended < 3; ended++ {
+		if err := <-woken; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("Wait when its context has ended: %v", err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, l.Wait(ended), context.Canceled)
+	stats := db.Stats()
+	if stats.InUse > 1 {
+		t.Errorf("%d connections are in use", stats.InUse)
+	}
+}
+
+// A change is told to others where it makes a row due soon, and where a row
+// becomes due earlier; what is put off, or due in a week, wakes nobody.
+func TestWhoIsWoken(t *testing.T) {
+	p := onServer(t)
+	s, db := p.open(t, nil)
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), "LISTEN "+p.prefix+"rows_due")
+	require.NoError(t, err)
+	told := func() (n int) {
+		// A round trip brings what was told before it.
+		require.NoError(t, conn.Raw(func(c any) error { return c.(*stdlib.Conn).Conn().Ping(t.Context()) }))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, conn.Raw(func(c any) error {
+			for {
+				// What has come is answered before the context is looked at.
+				if got, _ := c.(*stdlib.Conn).Conn().WaitForNotification(ended); got == nil {
+					return nil
+				}
+				n++
+			}
+		}))
+		return n
+	}
+	now := time.Now()
+	for _, tc := range []struct {
+		name string
+		row  reporting.Row
+		want int
+	}{
+		{"a row without work", reporting.Row{}, 0},
+		{"due now", reporting.Row{Queue: "q", Due: now}, 1},
+		{"again", reporting.Row{Queue: "q", Due: now}, 0},
+		{"put off", reporting.Row{Queue: "q", Due: now.Add(time.Minute)}, 0},
+		{"earlier", reporting.Row{Queue: "q", Due: now.Add(30 * time.Second)}, 1},
+		{"of another queue", reporting.Row{Queue: "p", Due: now.Add(30 * time.Second)}, 1},
+		{"in a week", reporting.Row{Queue: "p", Due: now.Add(7 * 24 * time.Hour)}, 0},
+		{"in six days", reporting.Row{Queue: "p", Due: now.Add(6 * 24 * time.Hour)}, 0},
+		{"under a lease", reporting.Row{Queue: "p", Due: now, LeaseUntil: now.Add(5 * time.Minute)}, 1},
+		{"no work any more", reporting.Row{}, 0},
+	} {
+		tc.row.Key = key("a")
+		require.NoError(t, put(t.Context(), s, tc.row))
+		if n := told(); n != tc.want {
+			t.Errorf("%s: told %d times, want %d", tc.name, n, tc.want)
 		}
 	}
 }
