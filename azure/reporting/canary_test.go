@@ -92,8 +92,8 @@ func TestCanaries(t *testing.T) {
 			phone(func(o *reporting.Observation) { o.SeenAt = time.Time{} }),
 			phone(func(o *reporting.Observation) { o.Platform, o.State = 99, 99 }),
 			phone(func(o *reporting.Observation) { o.UserID = canaryUPN }),
-			phone(func(o *reporting.Observation) { o.AzureDeviceID = canaryName }),
-			phone(func(o *reporting.Observation) { o.DeviceID = canaryName + "\x00" }),
+			phone(func(o *reporting.Observation) { o.AzureDeviceID = canaryUPN }),
+			phone(func(o *reporting.Observation) { o.DeviceID = canaryUPN + "\x00" }),
 			phone(func(o *reporting.Observation) { o.EnrollmentID = canaryUPN + "\n" }),
 			phone(func(o *reporting.Observation) { o.Account = "another" }),
 		)
@@ -116,6 +116,12 @@ func TestCanaries(t *testing.T) {
 		store.mu.Lock()
 		store.fail = nil
 		store.mu.Unlock()
+
+		h.azure.refuse(azure.Error{
+			Op: "test: report", Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused, Detail: canaryDetail,
+		})
+		see(pc(func(o *reporting.Observation) { o.AzureDeviceID = deviceID3 }))
+		time.Sleep(time.Hour)
 
 		// They are there to be found: in the details, and in the store.
 		found := false
