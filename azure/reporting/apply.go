@@ -151,8 +151,8 @@ func (t *target) put(r record) {
 // nobody else claims this one, Azure is told that it is closed.
 func (t *target) leave(r *record, linked, told bool) {
 	t.drop(r.Host)
-	if !linked || t.claimants() > 0 || r.Released {
-		return
+	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
+		return // its standing counts now, or did all along
 	}
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id

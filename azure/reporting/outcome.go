@@ -179,7 +179,7 @@ func (t *target) closed(n *errand, now time.Time) {
 		}
 	}
 	t.Message, t.Before = nil, nil
-	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
+	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 }
 
 // checked takes the answer to the question how a message stands.

@@ -202,7 +202,7 @@ func (w *world) judgeDetails(rec *record, d status.Device) {
 		if d.ComplianceStatus == status.Successful {
 			fault("successful, though it was refused")
 		}
-	case s.aim == report && o != nil && (o.exists || o.platform != azure.PlatformWindows), s.aim == remove && len(t.ever) == 1:
+	case s.aim == report && o != nil && (o.exists || o.platform != azure.PlatformWindows), s.aim == remove && len(t.ever) == 1 && len(t.users) < 2:
 		if d.ComplianceStatus != status.Successful || d.LastReported.State != s.state || d.LastReported.AzureDeviceID != rec.azureID {
 			fault("not successful")
 			return
