@@ -68,6 +68,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	rank := orderEnrolment
 	if r != nil {
+		if r.SeenAt.After(now.Add(mostAhead)) {
+			r.SeenAt = time.Time{} // under a clock that was set back since
+		}
 		rank = r.compare(o)
 	}
 	if rank == orderStale && r.removedBy(o) {
@@ -110,7 +113,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 
 	if moved {
 		from.DeleteAt = time.Time{} // it came back, under another id
+		user := from.user()
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
+		from.anotherUser(user, told)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
 		}

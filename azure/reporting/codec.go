@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // The kinds of rows, in the order in which a transaction locks them.
@@ -43,12 +44,15 @@ const (
 
 // knows reports whether an observation says nothing that is not known from the
 // row of its device, and nothing that has to be written.
-func knows(row Row, o *Observation) bool {
+func knows(row Row, o *Observation, now time.Time) bool {
 	b := row.Data
 	if len(b) <= pointerTarget || b[0] != pointerVersion {
 		return false
 	}
 	seen, at := int64(binary.BigEndian.Uint64(b[pointerSeen:])), o.SeenAt.UnixMicro()
+	if seen > now.Add(mostAhead).UnixMicro() {
+		return false // the clock was set back since, and what was planned has to be planned anew
+	}
 	if at > seen && (b[pointerStrict] != 0 || at-seen >= seenEvery.Microseconds()) {
 		return false
 	}

@@ -82,18 +82,15 @@ func (t *target) next(now time.Time, k *rules) decision {
 	case t.Message != nil && (d.act == actNothing || d.trigger == azure.TriggerRefresh):
 		// What became of it is asked before it is refreshed; a newer standing
 		// takes its place.
-		d.act, d.due, d.urgency = actCheck, t.Message.PollAt, urgencyRestrict
+		d.act, d.due, d.urgency = actCheck, soon(t.Message.PollAt, longestRetry, now), urgencyRestrict
 		return d
 	case d.act == actReport || d.act == actClose:
 		if t.Failure != nil && t.Sync == askedNot {
 			if t.Failure.Retry.IsZero() {
 				// Refused: only a change, a sync or the weekly report tries again.
-				d.due = past(t.Failure.At, now).Add(k.refresh - t.early(k))
-			} else if t.Failure.Retry.After(d.due) {
-				d.due = t.Failure.Retry
-				if last := now.Add(max(longestRetry, t.Failure.Err.RetryAfter)); d.due.After(last) {
-					d.due = last
-				}
+				d.due = waited(t.Failure.At, k.refresh-t.early(k), now)
+			} else if retry := soon(t.Failure.Retry, max(longestRetry, t.Failure.Err.RetryAfter), now); retry.After(d.due) {
+				d.due = retry
 			}
 		}
 		if d.due.IsZero() {
@@ -107,9 +104,16 @@ func (t *target) next(now time.Time, k *rules) decision {
 	return d
 }
 
-// past answers a time that was noted, or now where the clock was set back since.
-func past(t, now time.Time) time.Time {
-	if t.After(now) {
+// waited answers when a wait is over that began at a time that was noted; now,
+// where the clock was set back since.
+func waited(began time.Time, wait time.Duration, now time.Time) time.Time {
+	return soon(began.Add(wait), wait, now)
+}
+
+// soon answers a time that was noted and was to come within a wait; now, where
+// it is farther off than that, because the clock was set back since.
+func soon(t time.Time, wait time.Duration, now time.Time) time.Time {
+	if t.After(now.Add(wait + mostAhead)) {
 		return now
 	}
 	return t
@@ -119,7 +123,7 @@ func past(t, now time.Time) time.Time {
 func (t *target) standing(now time.Time, k *rules) decision {
 	// Linger is zero unless Again.
 	if c := t.unclosed(now); c != nil && t.AzureID != "" {
-		d := decision{act: actClose, due: t.Linger, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
+		d := decision{act: actClose, due: soon(t.Linger, longestRetry, now), urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
 		if c == t.Close {
 			d.state = compliance.StateRemoved
 		}
@@ -159,25 +163,27 @@ func (t *target) standing(now time.Time, k *rules) decision {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		return d.again(t, r) // what Azure holds stays, and is not refreshed
+		return d.again(t, r, now) // what Azure holds stays, and is not refreshed
 	}
 	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d.again(t, r)
+		return d.again(t, r, now)
 	}
 
 	d.act = actReport
 	switch {
+	case t.closedSince(r) && held == r.State && !t.Again:
+		d.act = actNothing
 	case held != r.State || held == compliance.StateRemoved && t.Accepted.Enrolment != r.enrolment():
 		d.urgency = urgencyRestrict
 		if r.State == compliance.StateCompliant {
 			d.urgency = urgencyCompliant
 			if !t.CompliantAt.IsZero() {
-				d.due = past(t.CompliantAt, now).Add(k.flap)
+				d.due = waited(t.CompliantAt, k.flap, now)
 			}
 		}
 	case t.Again:
-		d.urgency, d.due = urgencyRestrict, t.Linger
+		d.urgency, d.due = urgencyRestrict, soon(t.Linger, longestRetry, now)
 	case held == compliance.StateRemoved:
 		d.act = actNothing
 	case t.Sync == askedOne:
@@ -188,21 +194,21 @@ func (t *target) standing(now time.Time, k *rules) decision {
 		d.trigger, d.urgency = azure.TriggerInventory, urgencyInventory
 	default:
 		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh
-		d.due = past(t.Accepted.At, now).Add(k.refresh - t.early(k))
+		d.due = waited(t.Accepted.At, k.refresh-t.early(k), now)
 	}
 	return d
 }
 
 // again has what Azure accepted sent once more while a newer standing waits,
 // where a claim of compliance from before may have come, or may still come.
-func (d decision) again(t *target, r *record) decision {
+func (d decision) again(t *target, r *record, now time.Time) decision {
 	a := t.Accepted
 	if a == nil || t.Resync != resyncNot || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
 		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
 		return d
 	}
 	if t.Again || t.calling || t.uncertain(a.State) {
-		d.act, d.state, d.due, d.urgency = actReport, a.State, t.Linger, urgencyRestrict
+		d.act, d.state, d.due, d.urgency = actReport, a.State, soon(t.Linger, longestRetry, now), urgencyRestrict
 	}
 	return d
 }
@@ -211,6 +217,14 @@ func (d decision) again(t *target, r *record) decision {
 // answer that is known: it is made again, also where a new one would wait.
 func (t *target) unanswered(r *record) bool {
 	return !r.Waits && !r.NoID && slices.Contains(t.Unsure, compliance.StateCompliant)
+}
+
+// closedSince reports whether the id was closed after r was removed, when the
+// device had gone elsewhere: then its removal is done, and its object, which
+// another enrolment had in between, is not deleted.
+func (t *target) closedSince(r *record) bool {
+	a := t.Accepted
+	return r.State == compliance.StateRemoved && a != nil && a.Enrolment == closedEnrolment && !r.Since.After(a.At)
 }
 
 // waits reports whether a new claim of compliance has to wait for the user.

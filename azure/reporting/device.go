@@ -178,7 +178,7 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 // BlankUnspecified: it is, or it is the stricter of those that claim the id.
 func (t *target) standingOf(r *record) status.BlankReason {
 	switch owner, _ := t.owner(); {
-	case r.Released:
+	case r.Released, t.closedSince(r):
 		return status.BlankNothingToRemove // it only released its claim
 	case owner == r || owner == nil:
 		return status.BlankUnspecified

@@ -55,6 +55,7 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 	}
 	s.alarm()
 	if result.Changed > 0 {
+		maps.DeleteFunc(tenants, func(_ string, t *tenantDocument) bool { return t == nil })
 		e.wake(false, slices.Sorted(maps.Keys(tenants))...)
 	}
 	return result, nil
@@ -154,7 +155,7 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 	isNews := make([]bool, len(taken))
 	news := 0
 	for at, i := range taken {
-		if !knows(rows[at], &observations[i]) {
+		if !knows(rows[at], &observations[i], s.now) {
 			isNews[at] = true
 			news++
 		}
@@ -277,11 +278,12 @@ func (s *sighting) take(o *Observation) effect {
 	} else {
 		at = from
 	}
-	p.digest, p.seen, p.changed = o.digest(), max(p.seen, o.SeenAt.UnixMicro()), true
+	p.digest, p.changed = o.digest(), true
 	if c.partly {
 		p.digest = [16]byte{} // the same again, later, says more
 	}
 	if r := at.find(o.DeviceID); r != nil {
+		p.seen = r.SeenAt.UnixMicro()
 		p.strict = r.State == compliance.StateNonCompliant
 	}
 	if c.turned != compliance.StateUnspecified {

@@ -103,13 +103,7 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 		if err != nil {
 			return 0, 0, err
 		}
-		pending := map[int]bool{} // by the place in the page, as it is afterwards
-		places := map[Key]int{}
-		for i := range p.rows {
-			places[p.rows[i].Key] = i
-			t := &p.targets[i]
-			pending[i] = t.Close != nil || len(t.Closing) > 0 || p.rows[i].Claims > 0
-		}
+		closing := map[Key]bool{}
 		n, err := e.changeTargets(ctx, p, func(i int) bool { return len(p.targets[i].Records) > 0 },
 			func(_ Tx, row *Row, t *target) (bool, error) {
 				for len(t.Records) > 0 {
@@ -117,15 +111,16 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 					t.leave(&r, t.AzureID != "", row.Claims > 0)
 				}
 				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, resyncNot
-				pending[places[row.Key]] = t.Close != nil || len(t.Closing) > 0 || row.Claims > 0
+				closing[row.Key] = t.Close != nil || len(t.Closing) > 0 || row.Claims > 0
 				return true, nil
 			})
 		if err != nil {
 			return 0, 0, err
 		}
 		released += n
-		for _, yes := range pending {
-			if yes {
+		for i := range p.targets {
+			t := &p.targets[i]
+			if closing[p.rows[i].Key] || len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || p.rows[i].Claims > 0) {
 				left++
 			}
 		}

@@ -69,7 +69,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.unsure(n.report.State)
 	}
 	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
-	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger)
+	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(soon(n.target.Linger, longestRetry, n.row.ClaimedAt))
 	switch {
 	case overtaken:
 		t.Again, t.Linger = true, now.Add(o.Linger)
@@ -99,9 +99,12 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	default:
 		t.accept(n, now, o)
 		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
-		if r, _ := t.owner(); r == nil && t.Close == nil && t.Accepted.State != compliance.StateRemoved {
+		if r, _ := t.owner(); r == nil {
 			// Its device went elsewhere while it was reported here.
-			t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
+			t.DeleteAt = time.Time{}
+			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {
+				t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
+			}
 		}
 	}
 }

@@ -74,8 +74,15 @@ func (t *target) platform() azure.Platform {
 
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
-	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.Accepted.Enrolment == closedEnrolment ||
+	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.Accepted.Enrolment == closedEnrolment && !t.ownerClosed() ||
 		t.uncertain(d.state))
+}
+
+// ownerClosed reports whether the closing of the id has done what its owner's
+// removal asks for.
+func (t *target) ownerClosed() bool {
+	r, _ := t.owner()
+	return r != nil && t.closedSince(r)
 }
 
 // phase says where a target stands on the way of its newest standing, for

@@ -162,7 +162,7 @@ func (t *target) closings() []*closing {
 // unclosed answers the next pair of which Azure can be told that it is closed.
 func (t *target) unclosed(now time.Time) *closing {
 	for _, c := range t.closings() {
-		if c.Message == nil && !c.Retry.After(now) {
+		if c.Message == nil && !soon(c.Retry, longestRetry, now).After(now) {
 			return c
 		}
 	}
@@ -175,8 +175,8 @@ func (t *target) unsettled(now time.Time) (next *closing, at time.Time) {
 	for _, c := range t.closings() {
 		due := c.Retry
 		if c.Message != nil {
-			due = c.Message.PollAt
-		} else if !due.After(now) {
+			due = soon(c.Message.PollAt, longestRetry, now)
+		} else if due = soon(due, longestRetry, now); !due.After(now) {
 			continue
 		}
 		if next == nil || due.Before(at) {

@@ -19,7 +19,7 @@ import (
 	"github.com/mdmkit/devicestatus/status"
 )
 
-var devices = flag.Int("devices", 20_000, "how many devices the tests of volume report; 1,000,000 take some minutes")
+var devices = flag.Int("devices", 10_000, "how many devices the tests of volume report; 1,000,000 take some minutes")
 
 // service is Microsoft with a quota: a bucket that is filled with rate writes a
 // second and holds what it gives in a window. A call takes a tenth of a second.

@@ -68,8 +68,8 @@ func watch(ctx context.Context, engine *reporting.Engine, devices []device, tota
 // left counts the Azure ids for which something is still to be done: what is
 // to be sent, messages whose verdict is to come, and directory objects that
 // are to be deleted. What was refused is not
-// tried again in this run, nor, after one try, is anything of a tenant that
-// Microsoft does not let in: that is for somebody to mend.
+// tried again in this run, nor, after one try, is what Failed before Microsoft
+// was called: it does not let the tenant in, and that is for somebody to mend.
 func left(ctx context.Context, engine *reporting.Engine, devices []device) (int, error) {
 	all, err := engine.Counters(ctx)
 	if err != nil {
@@ -77,19 +77,12 @@ func left(ctx context.Context, engine *reporting.Engine, devices []device) (int,
 	}
 	n, tried := all.Queued["delete"], len(all.Failed) > 0
 	for _, tenantID := range tenantsOf(devices) {
-		tenant, err := engine.Tenant(ctx, tenantID)
-		if err != nil {
-			return 0, err
-		}
-		if tenant.Parked != nil && tried {
-			continue
-		}
 		toSend, err := engine.Preview(ctx, tenantID)
 		if err != nil {
 			return 0, err
 		}
 		n += count(toSend)
-		refused := map[string]bool{} // by Azure id, which several devices may claim
+		hopeless := map[string]bool{} // by Azure id, which several devices may claim
 		messages := map[string]bool{}
 		for d, err := range engine.Devices(ctx, reporting.Filter{TenantID: tenantID}) {
 			if err != nil {
@@ -98,11 +91,13 @@ func left(ctx context.Context, engine *reporting.Engine, devices []device) (int,
 			switch accepted := !d.ReportTime.IsZero(); {
 			case accepted && d.ComplianceStatus == status.InProgress:
 				messages[d.AzureDeviceID] = true
-			case d.ComplianceStatus == status.Failed && d.Failure != nil && (accepted || d.Blank.ReportTime == status.BlankError):
-				refused[d.AzureDeviceID] = true
+			case d.ComplianceStatus != status.Failed:
+			case d.Failure != nil && (accepted || d.Blank.ReportTime == status.BlankError),
+				tried && d.Blank.ReportTime == status.BlankNotCalledYet:
+				hopeless[d.AzureDeviceID] = true
 			}
 		}
-		n += len(messages) - len(refused)
+		n += len(messages) - len(hopeless)
 	}
 	return max(n, 0), nil
 }

@@ -15,6 +15,7 @@ type record struct {
 	device
 	standing compliance.State
 	details  status.Device
+	removal  azure.RemovalForm
 	would    string       // what would be sent, where reports are shown only
 	err      *azure.Error // why the newest attempt failed, or everything of the tenant waits
 }
@@ -58,7 +59,7 @@ func read(ctx context.Context, engine *reporting.Engine, devices []device, delet
 
 // take takes what the engine says of the device.
 func (r *record) take(d reporting.Device, parked *azure.Error) {
-	r.standing, r.details, r.err = d.Standing, d.Device, d.Failure
+	r.standing, r.details, r.removal, r.err = d.Standing, d.Device, d.Removal, d.Failure
 	if r.err == nil && parked != nil && d.ReportTime.IsZero() && d.Cause == parked.Kind.Error() {
 		r.err = parked
 	}

@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/examples/internal/simproc"
 )
 
 // isReport tells reports from questions and tokens.
@@ -81,93 +80,127 @@ func TestInterruptedAndRunAgain(t *testing.T) {
 	}
 }
 
-// killer is Microsoft on loopback, which kills the program that reports to it
-// when the n-th report comes, before or after working on it.
-type killer struct {
+// What cannot get through in this run is not waited for.
+func TestEndsWithoutWaiting(t *testing.T) {
+	const phone = tenantA + ",IP-6,ios,dddddddd-0000-4000-8000-000000000006,Success,,none,,,"
+	for _, tc := range []struct {
+		name string
+		env  map[string]string
+		row  string
+	}{
+		{"refused", secretEnv(), phone},
+		{"the tenant does not let in", with(secretEnv(), envSecret, "wrong"), windows(tenantA, "1", "none")},
+		{"waits for its user", secretEnv(), tenantA + ",PC-1,windows," + azureID("1") + ",Account_Logged_Out,,none,,,"},
+	} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			runWith(t.Context(), t, tc.env, microsoft(t, nil, withSecret()).Client(),
+				"-apply", "-store", filepath.Join(dir, "store.db"), "-fleet", writeFleet(t, tc.row))
+			if took := time.Since(began); took > 10*time.Second { // virtual
+				t.Errorf("%s: it took %v", tc.name, took)
+			}
+		})
+	}
+}
+
+// deadly is Microsoft on loopback, where the n-th report is the last that the
+// program lives to send: it is answered before or after it was worked on.
+type deadly struct {
 	http.Handler
 	n     int64
 	after bool
 	seen  atomic.Int64
-	kill  func()
+	due   chan struct{} // now the program has to die
 }
 
-func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !isReport(r) || k.seen.Add(1) != k.n {
-		k.Handler.ServeHTTP(w, r)
+func (d *deadly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !isReport(r) || d.seen.Add(1) != d.n {
+		d.Handler.ServeHTTP(w, r)
 		return
 	}
-	if k.after {
-		k.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	if d.after {
+		d.Handler.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	k.kill()
+	_, _ = io.Copy(io.Discard, r.Body) // only then does the server see that the connection is gone
+	close(d.due)
+	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// A process that dies again and again, at any moment, loses nothing: what was
-// written down as accepted is not sent again, all else is.
+// A process that dies at any moment loses nothing: what it had written down as
+// accepted is not sent again, all else is.
 func TestKilledAndRunAgain(t *testing.T) {
-	t.Parallel()
-	r := newResumable(t)
-	store := filepath.Join(t.TempDir(), "store.db")
-	args := []string{"-apply", "-store", store, "-fleet", writeFleet(t, r.rows...)}
-	settled := map[string]int{} // how often Microsoft was told of a device when it was first seen as confirmed
-	for _, death := range []struct {
+	for _, tc := range []struct {
+		name   string
 		report int64
 		after  bool
-	}{{1, false}, {1, true}, {3, false}, {5, true}, {8, false}} {
-		k := &killer{Handler: r.sim, n: death.report, after: death.after}
-		server := httptest.NewUnstartedServer(k)
-		server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections break here
-		server.StartTLS()
-		child := childOf(t, server, args)
-		k.kill = func() { _ = child.Process.Kill() }
-		require.NoError(t, child.Start())
-		err := child.Wait()
-		server.Close()
-		require.ErrorContains(t, err, "killed", "the child ended by itself")
-		writes := r.writes()
-		for host := range confirmed(t, store) {
-			if _, known := settled[host]; !known {
-				settled[host] = writes[host]
+	}{
+		{"at its first report", 1, false},
+		{"before a report was worked on", 12, false},
+		{"after a report was worked on", 12, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := newResumable(t)
+			store := filepath.Join(t.TempDir(), "store.db")
+			args := []string{"-apply", "-store", store, "-fleet", writeFleet(t, r.rows...)}
+			d := &deadly{Handler: r.sim, n: tc.report, after: tc.after, due: make(chan struct{})}
+			kill(t, d, args)
+
+			settled, writes := confirmed(t, store), r.writes()
+			if tc.report > 1 && len(settled) == 0 || len(settled) == len(r.ids) {
+				t.Errorf("%d of %d devices were confirmed when it died", len(settled), len(r.ids))
 			}
-		}
-	}
-	if len(settled) == 0 || len(settled) == len(r.ids) {
-		t.Errorf("%d of %d devices were confirmed before the last run", len(settled), len(r.ids))
-	}
-	// By its clock a minute has passed, so that nothing is a dead process's any
-	// more.
-	ahead := func() time.Time { return time.Now().Add(time.Minute) }
-	got := runAt(t.Context(), t, ahead, secretEnv(), r.sim.Client(), args...)
-	require.Equal(t, exitSuccess, got.code, got.stderr+got.stdout)
-	if diff := cmp.Diff(r.want, r.holds()); diff != "" {
-		t.Errorf("Azure holds (-want +got):\n%s", diff)
-	}
-	after := r.writes()
-	for host, writes := range settled {
-		if after[host] != writes {
-			t.Errorf("%s was confirmed, and sent again", host)
-		}
-	}
-	if all := confirmed(t, store); len(all) != len(r.ids) {
-		t.Errorf("%d of %d devices are confirmed", len(all), len(r.ids))
+			// By its clock a minute has passed, so that nothing is the dead
+			// process's any more.
+			ahead := func() time.Time { return time.Now().Add(time.Minute) }
+			got := runAt(t.Context(), t, ahead, secretEnv(), r.sim.Client(), args...)
+			require.Equal(t, exitSuccess, got.code, got.stderr+got.stdout)
+			if diff := cmp.Diff(r.want, r.holds()); diff != "" {
+				t.Errorf("Azure holds (-want +got):\n%s", diff)
+			}
+			after := r.writes()
+			for host := range settled {
+				if after[host] != writes[host] {
+					t.Errorf("%s was confirmed, and sent again", host)
+				}
+			}
+			if all := confirmed(t, store); len(all) != len(r.ids) {
+				t.Errorf("%d of %d devices are confirmed", len(all), len(r.ids))
+			}
+		})
 	}
 }
 
-// The variables by which a child knows where the test's Microsoft is.
-const (
-	childServer = "QUICKSTART_TEST_SERVER"
-	childCert   = "QUICKSTART_TEST_CERT"
-)
+// kill runs the program in a process of its own and kills it when d says so.
+func kill(t *testing.T, d *deadly, args []string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(d)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections break here
+	server.StartTLS()
+	defer server.Close()
+	child := childOf(t, server, args)
+	require.NoError(t, child.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	select {
+	case <-d.due:
+		require.NoError(t, child.Process.Kill())
+		require.ErrorContains(t, <-ended, "killed")
+	case err := <-ended:
+		require.FailNow(t, "the child ended by itself", "%v", err)
+	}
+}
 
 func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
 	t.Helper()
-	cert := filepath.Join(t.TempDir(), "server.der")
-	require.NoError(t, os.WriteFile(cert, server.Certificate().Raw, 0o600))
+	where, err := simproc.Environ(server, t.TempDir())
+	require.NoError(t, err)
 	self, err := os.Executable()
 	require.NoError(t, err)
 	child := exec.Command(self, args...)
-	child.Env = append(os.Environ(), childServer+"="+server.Listener.Addr().String(), childCert+"="+cert)
+	child.Env = append(os.Environ(), where...)
 	for name, value := range secretEnv() {
 		child.Env = append(child.Env, name+"="+value)
 	}
@@ -184,26 +217,13 @@ func childOf(t *testing.T, server *httptest.Server, args []string) *exec.Cmd {
 // TestMain lets the test's program be the quickstart itself, for the tests that
 // kill it.
 func TestMain(m *testing.M) {
-	server := os.Getenv(childServer)
-	if server == "" {
+	microsoft, err := simproc.Client()
+	if err != nil {
+		panic(err)
+	}
+	if microsoft == nil {
 		os.Exit(m.Run())
 	}
-	der, err := os.ReadFile(os.Getenv(childCert))
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	microsoft := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, server)
-		},
-		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "example.com"},
-	}}
 	p := program{getenv: os.Getenv, home: os.UserConfigDir, stdout: os.Stdout, stderr: os.Stderr, transport: microsoft}
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
@@ -90,20 +92,39 @@ func otherTenantsWait(t *testing.T, store string) {
 	sim := microsoft(t, nil, withSecret())
 	sim.Consent(tenantB, clientID)
 	sim.AddDevice(tenantB, azuresim.Device{DeviceID: azureID("6")})
-	envB := with(secretEnv(), envTenant, tenantB)
-	// Tenant B is kept and cannot be sent.
-	got := runWith(t.Context(), t, with(envB, envSecret, "wrong"), sim.Client(), "-apply", "-store", store, "-fleet", writeFleet(t, windows(tenantB, "6", "none")))
-	require.Equal(t, exitFailure, got.code, got.stderr)
-	got = runWith(t.Context(), t, secretEnv(), sim.Client(), "-apply", "-store", store, "-fleet", writeFleet(t, windows(tenantA, "1", "none")))
-	require.Equal(t, exitSuccess, got.code, got.stderr)
+	run := func(to policy.Transporter, tenantID string, rows ...string) ended {
+		env := with(secretEnv(), envTenant, tenantID)
+		return runWith(t.Context(), t, env, to, "-apply", "-store", store, "-fleet", writeFleet(t, rows...))
+	}
+	// Tenant B is kept, and cannot be sent now.
+	undo := sim.Inject(azuresim.Fault{Match: azuresim.ForGraph(), Status: 503})
+	require.Equal(t, exitFailure, run(sim.Client(), tenantB, windows(tenantB, "6", "none")).code)
+	undo()
+	// A device that Azure does not know keeps the next run going for a minute.
+	require.Equal(t, exitPartial, run(sim.Client(), tenantA, windows(tenantA, "1", "none"), windows(tenantA, "9", "none")).code)
 	if a, b := sim.WriteCount(tenantA, azureID("1")), sim.WriteCount(tenantB, azureID("6")); a != 1 || b != 0 {
 		t.Errorf("%d writes in the file's tenant, %d in the other, want 1 and 0", a, b)
 	}
-	got = runWith(t.Context(), t, with(envB, envSecret, secret), sim.Client(), "-apply", "-store", store, "-fleet", writeFleet(t, windows(tenantB, "6", "none")))
-	require.Equal(t, exitSuccess, got.code, got.stderr)
+	require.Equal(t, exitSuccess, run(sim.Client(), tenantB, windows(tenantB, "6", "none")).code)
 	if n := sim.WriteCount(tenantB, azureID("6")); n != 1 {
-		t.Errorf("%d writes once the secret is right, want 1", n)
+		t.Errorf("%d writes once it is the file's tenant, want 1", n)
 	}
+}
+
+// What was mended is tried at once, however long it would have waited.
+func TestMended(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		sim := microsoft(t, nil, withSecret())
+		args := []string{"-apply", "-store", filepath.Join(dir, "store.db"), "-fleet", writeFleet(t, windows(tenantA, "1", "none"))}
+		got := runWith(t.Context(), t, with(secretEnv(), envSecret, "wrong"), sim.Client(), args...)
+		require.Equal(t, exitFailure, got.code, got.stderr)
+		began := time.Now()
+		got = runWith(t.Context(), t, secretEnv(), sim.Client(), args...)
+		if took := time.Since(began); got.code != exitSuccess || took > 10*time.Second { // virtual
+			t.Errorf("exit code %d after %v", got.code, took)
+		}
+	})
 }
 
 // Many devices that are retired at once wait for somebody to say that it is

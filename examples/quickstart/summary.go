@@ -68,6 +68,7 @@ func writeSummary(w io.Writer, l labels, records []*record, t tally) {
 		}
 		return ""
 	}))
+	line("removals", tallyBy(records, func(r *record) string { return removalText(r.removal) }))
 	line("errors", tallyBy(records, func(r *record) string {
 		if r.err == nil {
 			return ""
@@ -79,6 +80,22 @@ func writeSummary(w io.Writer, l labels, records []*record, t tally) {
 	writeCodes(w, records)
 	writeErrors(w, records)
 	writeNotes(w, l, records, t)
+}
+
+func removalText(f azure.RemovalForm) string {
+	switch f {
+	case azure.RemovalUnspecified:
+		return ""
+	case azure.RemovalMarked:
+		return "marked (unmanaged, non-compliant; the directory object stays)"
+	case azure.RemovalProtected:
+		return "marked (the directory object stays, for the device is hybrid-joined)"
+	case azure.RemovalDeleted:
+		return "with the directory object"
+	case azure.RemovalAbsent:
+		return "of a device that was gone"
+	}
+	return f.String()
 }
 
 // writeCodes says what the client codes of the fleet mean.

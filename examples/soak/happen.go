@@ -53,10 +53,7 @@ func (w *world) happen() *change {
 	case dice < 0.90 && phone && len(w.users[m.tenant]) > 1:
 		return w.changeUser(r)
 	case r.waiting == 0:
-		// Nothing changed. Whatever was seen before has to be there first:
-		// what changes nothing is not written, so that something older would
-		// pass for newer for up to an hour.
-		return w.tell(r, "checks in")
+		return w.tell(r, "checks in") // and nothing changed
 	}
 	return nil
 }

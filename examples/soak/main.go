@@ -30,6 +30,12 @@
 // world and the moments, not what the machine makes of them: two runs of one
 // seed differ.
 //
+// On PostgreSQL, with four workers, some of which stop for longer than their
+// lease, and a server that goes away:
+//
+//	.ci/postgres run sh -c 'go run ./examples/soak -store postgres -workers 4 -stops 4 -cuts 4 \
+//		-restarts 2 -restart ".ci/postgres restart $DEVICESTATUS_POSTGRES_FOLDER"'
+//
 // The engine's settings are shorter than their defaults, so that minutes do:
 // see engineOptions. The flags:
 //
@@ -43,8 +49,12 @@
 //	-life d       how long a worker lives at most until it is killed (default 2s)
 //	-faults p     the share of requests to Microsoft that go wrong (default 0.03)
 //	-patience d   how long all may take to settle after the last kill (default 10m)
-//	-store s      sqlite:FILE, a file that is not there yet (default: one in a new temporary folder,
-//	              which is removed unless something is wrong)
+//	-store s      sqlite:FILE, a file that is not there yet; or postgres, the server that the variable
+//	              DEVICESTATUS_POSTGRES names, where the run makes tables of its own (default: a file in
+//	              a new temporary folder). What is new is removed unless something is wrong
+//	-cuts n       how often all connections to the server are cut, between the kills (default 0)
+//	-restarts n   how often the server is restarted between the kills, by -restart (default 0)
+//	-restart cmd  the command that restarts the server
 //	-forget n     the workers leave out every n-th observation, and acknowledge it all the same: the
 //	              run has to fail (default 0: none)
 package main
@@ -57,7 +67,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
+
+	"github.com/mdmkit/devicestatus/azure/reporting/sqlstore"
 )
 
 func main() {
@@ -79,7 +92,9 @@ type settings struct {
 	life                  time.Duration
 	faults                float64
 	patience              time.Duration
-	store                 string
+	database              database // of SQLite without a file: a new one
+	cuts, restarts        int
+	restart               []string
 	forget                int
 }
 
@@ -97,13 +112,22 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.DurationVar(&s.life, "life", 2*time.Second, "how long a worker lives at most until it is killed")
 	flags.Float64Var(&s.faults, "faults", 0.03, "the `share` of requests to Microsoft that go wrong")
 	flags.DurationVar(&s.patience, "patience", 10*time.Minute, "how long all may take to settle after the last kill")
-	flags.StringVar(&s.store, "store", "", "the database, sqlite:`FILE`; empty: a file in a new temporary folder")
+	store := flags.String("store", "", "the database, sqlite:`FILE` or postgres; empty: a file in a new temporary folder")
+	flags.IntVar(&s.cuts, "cuts", 0, "how often all connections to the server are cut")
+	flags.IntVar(&s.restarts, "restarts", 0, "how often the server is restarted")
+	restart := flags.String("restart", "", "the `command` that restarts the server")
 	flags.IntVar(&s.forget, "forget", 0, "workers lose every `n`-th observation on purpose; 0: none")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
+	s.restart = strings.Fields(*restart)
+	s.database = database{Dialect: sqlstore.SQLite, Prefix: "soak_"}
 	var err error
+	if *store != "" {
+		s.database, err = parseStore(*store, os.Getenv)
+	}
 	switch {
+	case err != nil:
 	case flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case s.kills < 0 || s.stops < 0 || s.forget < 0:
@@ -114,8 +138,12 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		err = errors.New("-faults has to lie between 0 and 0.5")
 	case s.stops > 0 && !canStop:
 		err = errors.New("-stops: this system cannot stop a process")
-	case s.store != "":
-		_, err = parseStore(s.store)
+	case s.cuts < 0 || s.restarts < 0:
+		err = errors.New("-cuts and -restarts must not be negative")
+	case s.cuts+s.restarts > 0 && (s.database.Dialect == sqlstore.SQLite || s.cuts+s.restarts > s.kills):
+		err = errors.New("-cuts and -restarts need -store postgres, and as many kills")
+	case s.restarts > 0 && len(s.restart) == 0:
+		err = errors.New("-restarts needs -restart")
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "soak:", err)

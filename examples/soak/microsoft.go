@@ -99,10 +99,22 @@ func (m *microsoft) inject() {
 		{0.15, azuresim.Fault{Name: "slow", Delay: callTimeout / 4, AnswerDelay: callTimeout / 4}},
 		{0.10, azuresim.Fault{Name: "too slow", AnswerDelay: callTimeout + callTimeout/2}},
 	} {
-		f.fault.Match = func(r *azuresim.Request) bool { return calls(r) && m.roll(f.weight) }
+		f.fault.Match = func(r *azuresim.Request) bool {
+			weight := f.weight
+			if deletion(r) {
+				weight /= 5 // the engine waits a minute after one
+			}
+			return calls(r) && m.roll(weight)
+		}
 		m.sim.Inject(f.fault)
 	}
 	m.sim.Inject(azuresim.Fault{Name: "token 503", Status: 503, Match: func(r *azuresim.Request) bool { return !calls(r) && m.roll(0.5) }})
+}
+
+// deletion matches the requests by which a directory object is deleted: it is
+// read before.
+func deletion(r *azuresim.Request) bool {
+	return r.Method == http.MethodDelete || r.Method == http.MethodGet && strings.Contains(r.Path, "/devices")
 }
 
 // quiet ends the faults.

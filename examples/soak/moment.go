@@ -9,17 +9,17 @@ import (
 type moment uint8
 
 const (
-	momentNever   moment = iota
-	momentStart          // right after its start
-	momentTime           // at any time
-	momentHanded         // with a batch in hand: about to observe, observing, or done and not acknowledged
-	momentTaken          // when it has said that a batch is taken, and has no answer yet
-	momentRequest        // when a request of its is at Microsoft, before it is acted on
-	momentAnswer         // when Microsoft has acted and not answered
+	momentStopped moment = iota // after it was stopped for longer than its lease, and went on for a while
+	momentStart                 // right after its start
+	momentTime                  // at any time
+	momentHanded                // with a batch in hand: about to observe, observing, or done and not acknowledged
+	momentTaken                 // when it has said that a batch is taken, and has no answer yet
+	momentRequest               // when a request of its is at Microsoft, before it is acted on
+	momentAnswer                // when Microsoft has acted and not answered
 )
 
 var momentNames = map[moment]string{
-	momentStart: "at start", momentTime: "at any time", momentHanded: "with a batch in hand", momentTaken: "acknowledging",
+	momentStopped: "after a stop", momentStart: "at start", momentTime: "at any time", momentHanded: "with a batch in hand", momentTaken: "acknowledging",
 	momentRequest: "before Microsoft acts", momentAnswer: "before Microsoft answers",
 }
 

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure/reporting"
@@ -45,7 +47,7 @@ func (w *watch) busy(ctx context.Context) (string, error) {
 	}
 	for what, n := range c.Queued {
 		if n > 0 {
-			return fmt.Sprintf("%d queued: %s", n, what), nil
+			return fmt.Sprintf("%d queued: %s%s", n, what, failing(c)), nil
 		}
 	}
 	if !c.OldestUnsent.IsZero() || !c.OldestUnconfirmed.IsZero() {
@@ -64,13 +66,23 @@ func (w *watch) busy(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !next.IsZero() && time.Until(next) < sooner {
-		return "a device is due in " + time.Until(next).Round(time.Second).String(), nil
+		return fmt.Sprintf("a device is due in %s%s", time.Until(next).Round(time.Second), failing(c)), nil
 	}
 	return "", nil
 }
 
-// settle waits until all is acknowledged and nothing is to be done any more.
-func (w *watch) settle(ctx context.Context, h *host) error {
+// failing says what devices wait for after a failure.
+func failing(c reporting.Counters) string {
+	text := ""
+	for _, kind := range slices.Sorted(maps.Keys(c.Failing)) {
+		text += fmt.Sprintf(", %d: %s", c.Failing[kind], kind)
+	}
+	return text
+}
+
+// settle waits until all is acknowledged and nothing is to be done any more. It
+// answers what it waited for at last.
+func (w *watch) settle(ctx context.Context, h *host) (last string, err error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -81,19 +93,19 @@ func (w *watch) settle(ctx context.Context, h *host) error {
 		})
 		what := fmt.Sprintf("%d changes are not acknowledged", h.waiting())
 		if h.waiting() == 0 {
-			var err error
 			// A database that is locked for a moment is looked at again.
 			if what, err = w.busy(ctx); err != nil {
 				what = err.Error()
 			}
 		}
 		if what == "" {
-			return nil
+			return last, nil
 		}
+		last = what
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("it did not settle: %s (%w)", what, context.Cause(ctx))
+			return last, fmt.Errorf("it did not settle: %s (%w)", what, context.Cause(ctx))
 		}
 	}
 }

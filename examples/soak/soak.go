@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mdmkit/devicestatus/azure/reporting/sqlstore"
 )
 
 // mostShown is how many faults are printed in full.
@@ -24,16 +27,17 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 	if err != nil {
 		return nil, err
 	}
-	d := database{Kind: "sqlite", Source: filepath.Join(folder, "soak.db")}
-	if s.store != "" {
-		if d, err = parseStore(s.store); err != nil {
-			return nil, err
+	d := s.database
+	if d.Dialect == sqlstore.SQLite {
+		if d.Source == "" {
+			d.Source = filepath.Join(folder, "soak.db")
+		}
+		if _, err := os.Stat(d.Source); err == nil {
+			return nil, errors.Join(fmt.Errorf("%s is there already", d.Source), os.RemoveAll(folder))
 		}
 	}
-	if _, err := os.Stat(d.Source); err == nil {
-		return nil, fmt.Errorf("%s is there already", d.Source)
-	}
-	fmt.Fprintf(out, "seed %d: %d devices in %d tenants, %d workers on %s, %d kills, %d stops\n", s.seed, s.devices, s.tenants, s.workers, d, s.kills, s.stops)
+	fmt.Fprintf(out, "seed %d: %d devices in %d tenants, %d workers on %v, %d kills, %d stops, %d cuts, %d restarts\n",
+		s.seed, s.devices, s.tenants, s.workers, d.Dialect, s.kills, s.stops, s.cuts, s.restarts)
 
 	at := &workerMoments{}
 	ms, tenants := newMicrosoft(s.seed, s.tenants, s.faults, 300*time.Millisecond, at)
@@ -52,16 +56,11 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 	r := &report{settings: s, out: out, host: h, ms: ms, workers: all, database: d}
 	found, err = r.run(ctx)
 	closing := all.close()
-	switch {
-	case err != nil || len(found) > 0:
-		fmt.Fprintf(out, "the database is %s, the workers' logs are in %s\n", d.Source, folder)
-	case s.store == "" || closing != nil:
-		err = closing
-		if e := os.RemoveAll(folder); err == nil {
-			err = e
-		}
+	if err != nil || len(found) > 0 {
+		fmt.Fprintf(out, "the database is %v, the workers' logs are in %s\n", d, folder)
+		return found, err
 	}
-	return found, err
+	return nil, errors.Join(closing, d.drop(ctx), os.RemoveAll(folder))
 }
 
 // serve lets the feed listen on loopback.
@@ -100,10 +99,10 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	}
 	r.ms.quiet()
 	r.host.change((*world).calm)
-	fmt.Fprintf(r.out, "killed in %s: %s; stopped %d times\n", since(began), r.deaths(), r.workers.stops)
+	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
 
 	quiet := time.Now()
-	w, settled, err := r.settle(ctx)
+	w, last, settled, err := r.settle(ctx)
 	if w != nil {
 		defer w.db.Close()
 	}
@@ -121,12 +120,15 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	if err := c.devices(ctx, w.engine, holds); err != nil {
 		return nil, err
 	}
+	if err := c.counters(ctx, w.engine); err != nil {
+		return nil, err
+	}
 	if err := r.database.whole(ctx, w.db); err != nil {
 		c.faults = append(c.faults, err.Error())
 	}
 	t := count(r.ms.sim.Requests())
 	c.faults = append(c.faults, t.faultLines...)
-	r.print(c, t, since(quiet))
+	r.print(c, t, since(quiet), last)
 	return c.faults, nil
 }
 
@@ -136,20 +138,22 @@ func (r *report) rage(ctx context.Context) error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rage(ctx) }()
+	disturb := newDisturbances(r.settings, r.database)
 	tick := time.NewTicker(time.Second / time.Duration(r.rate))
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			r.host.change(func(w *world) { w.happen() })
+			disturb.after(ctx, r.workers.killed())
 		case err := <-ended:
-			return err
+			return errors.Join(err, disturb.wait())
 		}
 	}
 }
 
 // settle lets the workers run until nothing is to be done any more, and end.
-func (r *report) settle(ctx context.Context) (w *watch, settled, err error) {
+func (r *report) settle(ctx context.Context) (w *watch, last string, settled, err error) {
 	// Opened only now: who opens a file after a crash repairs it, and that
 	// was for the workers to do.
 	patient, stop := context.WithTimeout(ctx, r.patience)
@@ -160,13 +164,13 @@ func (r *report) settle(ctx context.Context) (w *watch, settled, err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rest(done, fail) }()
 	if w, err = newWatch(ctx, r.database, r.ms.address); err == nil {
-		settled = w.settle(patient, r.host)
+		last, settled = w.settle(patient, r.host)
 	}
 	close(done)
 	if late := <-ended; err == nil {
 		err = late
 	}
-	return w, settled, err
+	return w, last, settled, err
 }
 
 func (r *report) deaths() string {
@@ -179,10 +183,11 @@ func (r *report) deaths() string {
 	return strings.Join(parts, ", ")
 }
 
-func (r *report) print(c *check, t traffic, settled string) {
+func (r *report) print(c *check, t traffic, settled, last string) {
 	h := r.host
 	fmt.Fprintf(r.out, "%d changes, all acknowledged: %v; %d observations handed over\n", len(h.world.changes), len(h.pending) == 0, h.handed)
-	fmt.Fprintf(r.out, "settled %s after the last kill: %d writes to Graph, %d messages and %d questions to the partner services\n", settled, t.writes, t.messages, t.polls)
+	fmt.Fprintf(r.out, "settled %s after the last kill, at last waiting since %s\n", settled, last)
+	fmt.Fprintf(r.out, "%d writes to Graph, %d messages and %d questions to the partner services\n", t.writes, t.messages, t.polls)
 	var faults []string
 	for _, name := range slices.Sorted(maps.Keys(t.faults)) {
 		faults = append(faults, fmt.Sprintf("%d × %s", t.faults[name], name))

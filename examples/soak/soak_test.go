@@ -31,13 +31,25 @@ func TestKills(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			t.Parallel()
-			out := soaked(t, 0, "-kills=10", fmt.Sprint("-workers=", workers), "-devices=60", "-rate=40", "-life=1s", "-faults=0.02")
+			out := soaked(t, 0, "-kills=10", fmt.Sprint("-workers=", workers), "-devices=60", "-rate=40", "-life=1s", "-faults=0.01")
 			for _, want := range []string{"all acknowledged: true", "nothing is lost, nothing contradicts"} {
 				if !strings.Contains(out, want) {
 					t.Errorf("it does not say %q:\n%s", want, out)
 				}
 			}
 		})
+	}
+}
+
+// Four workers on a server whose connections are cut.
+func TestKillsOnPostgreSQL(t *testing.T) {
+	if os.Getenv(serverVariable) == "" {
+		t.Skip(serverVariable + " is not set; from the root of the checkout: .ci/postgres run go test ./examples/soak")
+	}
+	t.Parallel()
+	out := soaked(t, 0, "-store=postgres", "-kills=10", "-workers=4", "-cuts=2", "-devices=60", "-rate=40", "-life=1s", "-faults=0.01")
+	if want := "nothing is lost, nothing contradicts"; !strings.Contains(out, want) {
+		t.Errorf("it does not say %q:\n%s", want, out)
 	}
 }
 
@@ -72,7 +84,8 @@ func TestFlags(t *testing.T) {
 		{[]string{"-kills", "-1"}, 2, "must not be negative"},
 		{[]string{"-workers", "0"}, 2, "have to be positive"},
 		{[]string{"-faults", "0.9"}, 2, "between 0 and 0.5"},
-		{[]string{"-store", "postgres://there"}, 2, "is not sqlite:FILE"},
+		{[]string{"-store", "postgres://there"}, 2, "neither sqlite:FILE nor postgres"},
+		{[]string{"-cuts", "1"}, 2, "need -store postgres"},
 		{[]string{"-store", "sqlite:" + there}, 1, "is there already"},
 		{[]string{"more"}, 2, `unexpected argument "more"`},
 	} {

@@ -30,9 +30,33 @@ func (a *azureID) owner() *record {
 	return owner
 }
 
+// inherited reports whether a record of a newer enrolment had the id before
+// its owner. Whether the owner's standing counts again depends on how the other
+// left: what was removed stays so.
+func (a *azureID) inherited() bool {
+	r := a.owner()
+	return r != nil && slices.ContainsFunc(a.observed(), func(c *change) bool {
+		return c.record != r && c.observation.EnrolledAt.After(r.truth.EnrolledAt)
+	})
+}
+
 // allowed answers the standings of which Microsoft has to hold one. More than
 // one is allowed only where it depends on what was sent in time.
 func (a *azureID) allowed() []standing {
+	all := a.ownersStanding()
+	if a.inherited() {
+		all = append(all, closed)
+		switch a.owner().truth.State {
+		case compliance.StateRemoved:
+			all = append(all, nothing) // its removal only released its claim
+		case compliance.StateUnspecified:
+			all = append(all, nonCompliant, compliant) // the earlier standing stays
+		}
+	}
+	return all
+}
+
+func (a *azureID) ownersStanding() []standing {
 	r := a.owner()
 	if r == nil {
 		// Closed, unless Microsoft was never told anything on it.
@@ -110,14 +134,9 @@ type view struct {
 func (r *record) views(a *azureID, holds standing) []view {
 	v := r.view(a, holds)
 	if v.State == status.Successful && r.truth.State == compliance.StateCompliant && waits(v.Code, r.machine.platform) {
-		// The answer to its claim may have been lost: then nobody knows that
-		// Microsoft took it.
+		// Where whoever sent its claim was killed before the answer, nobody
+		// knows that Microsoft took it.
 		return []view{v, {State: status.Failed, Blank: status.BlankWaitsForSignIn, Code: v.Code}}
-	}
-	if v.State == status.Successful && r.removed() && len(distinct(a.claims)) > 1 {
-		// It may have been removed while another record had the id, which then
-		// left, so that the id was closed.
-		return []view{v, {Blank: status.BlankNothingToRemove, Code: v.Code}}
 	}
 	return []view{v}
 }

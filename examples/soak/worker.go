@@ -131,11 +131,15 @@ func work(stdin io.Reader, stderr io.Writer) int {
 }
 
 func (o *orders) work(ctx context.Context, log *slog.Logger) error {
-	store, db, err := o.Database.open(ctx)
+	opened, db, err := o.Database.openPatiently(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	store, err := o.Database.awake(opened)
+	if err != nil {
+		return err
+	}
 	reporter, err := o.Microsoft.connect(senderName(o.Number))
 	if err != nil {
 		return err
@@ -147,8 +151,8 @@ func (o *orders) work(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	for _, tenant := range o.Tenants {
-		if err := engine.RegisterTenant(ctx, account, tenant); err != nil && ctx.Err() == nil {
-			return err
+		for engine.RegisterTenant(ctx, account, tenant) != nil && ctx.Err() == nil {
+			time.Sleep(100 * time.Millisecond) // the database is away for a moment
 		}
 	}
 	var feeds sync.WaitGroup

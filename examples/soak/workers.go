@@ -27,7 +27,6 @@ type workers struct {
 	left   int // kills
 	pauses int // stops that are left
 	deaths map[moment]int
-	stops  int
 }
 
 // slot is a place for a worker, one after the other.
@@ -171,7 +170,7 @@ func (w *workers) rageIn(ctx context.Context, s *slot) error {
 		}
 		d := drawDeath(s.rng, w.settings.life)
 		if stops {
-			d = death{moment: momentNever}
+			d = death{moment: momentStopped}
 		}
 		p, err := w.start(s, d)
 		if err != nil {
@@ -182,6 +181,17 @@ func (w *workers) rageIn(ctx context.Context, s *slot) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// killed is how many were killed so far.
+func (w *workers) killed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, deaths := range w.deaths {
+		n += deaths
+	}
+	return n
 }
 
 // life takes a life from those that are left, and answers whether it is to be
@@ -237,9 +247,6 @@ func (w *workers) live(ctx context.Context, s *slot, p *process, d death, stops 
 		if err := resume(p.cmd.Process); err != nil {
 			return err
 		}
-		w.mu.Lock()
-		w.stops++
-		w.mu.Unlock()
 		wait(w.settings.life) // and it goes on for a while
 	}
 	s.kill()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -172,8 +173,14 @@ func (w *world) state() compliance.State {
 	return pick(w, compliance.StateCompliant, compliance.StateCompliant, compliance.StateNonCompliant)
 }
 
-// tell numbers a change of a record and makes its observation.
+// tell numbers a change of a record and makes its observation. While others
+// are waiting it says something that none has said: an observation that says
+// what is known is not written, so that an older one, which comes later, would
+// pass for newer for up to an hour.
 func (w *world) tell(r *record, what string) *change {
+	if r.waiting > 0 && slices.ContainsFunc(r.changes, func(c *change) bool { return same(c.observation, r.truth) }) {
+		r.truth.Inventory.OSVersion = fmt.Sprintf("1.%d", len(w.changes)+1)
+	}
 	r.truth.SeenAt = w.now(r.machine)
 	r.truth.LastCheckIn = r.truth.SeenAt
 	if r.machine.versions {
@@ -183,6 +190,12 @@ func (w *world) tell(r *record, what string) *change {
 	w.changes, r.changes = append(w.changes, c), append(r.changes, c)
 	r.waiting++
 	return c
+}
+
+// same reports whether two observations differ in their times alone.
+func same(a, b reporting.Observation) bool {
+	a.SeenAt, a.LastCheckIn, a.Version = b.SeenAt, b.LastCheckIn, b.Version
+	return a == b
 }
 
 // newest is the record of the machine's newest enrolment.

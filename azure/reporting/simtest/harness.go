@@ -46,6 +46,15 @@ func Run(t *testing.T, h Harness) {
 	if h.Twice == 0 {
 		h.Twice = 20
 	}
+	for _, each := range stories() {
+		t.Run("story="+strings.ReplaceAll(each.name, " ", "-"), func(t *testing.T) {
+			if h.Log == nil {
+				t.Parallel()
+			}
+			o := h.play(t, 0, told(each.tell))
+			o.report(t, "")
+		})
+	}
 	for i := range h.Seeds {
 		seed := h.First + uint64(i)
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
@@ -58,11 +67,16 @@ func Run(t *testing.T, h Harness) {
 					t.Errorf("two runs of the seed differ: %d steps and trace %x, then %d and %x", o.lines, o.sum, again.lines, again.sum)
 				}
 			}
-			if len(o.faults) > 0 {
-				t.Errorf("seed %d: %d faults:\n  %s\nto replay it alone: Harness.First = %d, Seeds = 1. The steps before the first fault:\n  %s",
-					seed, len(o.faults), strings.Join(o.faults, "\n  "), seed, strings.Join(o.tail, "\n  "))
-			}
+			o.report(t, fmt.Sprintf("to replay it alone: Harness.First = %d, Seeds = 1. ", seed))
 		})
+	}
+}
+
+// report fails a test for the faults of a world.
+func (o outcome) report(t *testing.T, replay string) {
+	if len(o.faults) > 0 {
+		t.Errorf("%d faults:\n  %s\n%sThe steps before the first fault:\n  %s",
+			len(o.faults), strings.Join(o.faults, "\n  "), replay, strings.Join(o.tail, "\n  "))
 	}
 }
 

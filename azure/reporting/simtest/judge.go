@@ -66,7 +66,7 @@ func (w *world) judgeTarget(t *target) {
 	}
 	gone := o.platform == azure.PlatformWindows && !o.exists
 	closed := func(user string) {
-		if maskLeavers && len(t.ever) > 1 || len(t.ever) > 1 && standing(user) == compliance.StateNonCompliant {
+		if len(t.ever) > 1 && standing(user) == compliance.StateNonCompliant {
 			return // records disagreed about the user: not compliant is enough
 		}
 		if got := standing(user); got != compliance.StateRemoved && got != compliance.StateUnspecified && !gone {
@@ -99,7 +99,7 @@ func (w *world) judgeTarget(t *target) {
 		if after == 0 {
 			after = 72 * time.Hour
 		}
-		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && after > 0 && len(t.ever) == 1 &&
+		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && after > 0 && len(t.ever) == 1 && o.windows == compliance.StateRemoved &&
 			w.clock.store(time.Now()).Sub(s.removed) > after+3*24*time.Hour && !slices.ContainsFunc(w.plan.spells, func(p spell) bool { return p.kind == keepsObjects && p.tenant == t.tenant }) {
 			w.wrong("the object of %.8s was not deleted, removed at %v: %v", t.id, s.removed, s)
 		}
@@ -132,9 +132,6 @@ func (w *world) judgeDetails(rec *record, d status.Device) {
 		w.wrong("the details of %s (%s %s %q, id %.8s): %s: %+v", rec.host, rec.platform, rec.state, rec.code, rec.azureID, what, d)
 	}
 	mode := w.rules.tenants[rec.tenant].mode()
-	if t := w.rules.wishes[ref{rec.tenant, rec.azureID}]; maskValid && t != nil && rec.state == compliance.StateRemoved && len(t.ever) > 1 {
-		return
-	}
 	if err := d.Validate(); err != nil {
 		fault(err.Error())
 	}

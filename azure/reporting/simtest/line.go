@@ -155,12 +155,15 @@ func (l *line) send(ctx context.Context, c *call, act func(d dice) []azure.Resul
 	w.watch.began(c, refused)
 	w.mu.Unlock()
 	w.trace.add("%s call %d: %s", p.name, c.n, what)
-	v := w.sail(d, c.lane.tenant)
+	v := w.sail(d, c)
 	results := l.travel(ctx, c, v, d, refused, act)
 	for i := range results {
 		if results[i].Err == nil && results[i].Receipt.AcceptedAt.IsZero() {
 			results[i].Receipt.AcceptedAt = time.Now().UTC().Round(0)
 		}
+	}
+	if v.dies {
+		p.die(fmt.Sprintf("after call %d", c.n))
 	}
 	gone := p.gone() || p.mayDie(d, mattering, fmt.Sprintf("after call %d", c.n))
 	w.trace.add("%s call %d: %s", p.name, c.n, answers(results))
@@ -323,7 +326,7 @@ func (w *world) take(r azure.Report, d dice) azure.Result {
 	rec.MessageID = d.guid()
 	settles := time.Now().Add(d.between(200*time.Millisecond, w.plan.settling))
 	failed, unknown := false, false
-	if !w.calm() && !(maskClosing && r.State == compliance.StateRemoved) {
+	if !w.calm() {
 		failed = w.troubled(rejecting, r.TenantID, r.DeviceID) || d.chance(w.plan.rough/2)
 		unknown = d.chance(w.plan.rough / 4)
 	}

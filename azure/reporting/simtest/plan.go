@@ -30,6 +30,11 @@ type plan struct {
 
 	tenants []*tenant
 	events  []event
+	guarded bool // the guard may hold back what takes access away
+	hands   int  // goroutines of the host that hand observations over, each its part of the events
+
+	// fate overrides what becomes of a call; nil: chance decides.
+	fate func(c *call) (voyage, bool)
 }
 
 // tenant is one customer of the host.
@@ -55,7 +60,7 @@ type sight struct {
 func newPlan(seed uint64, began time.Time) *plan {
 	d := rolled(seed, "plan")
 	p := &plan{
-		slots:  d.among(1, 3),
+		slots: d.among(1, 3), hands: 3,
 		active: time.Duration(d.among(2, 7)) * 24 * time.Hour, quiet: 10 * 24 * time.Hour,
 		deaths:      pick(d, 0, 0.1, 0.3, 1),
 		storeFaults: pick(d, 0, 0.001, 0.01),
@@ -65,7 +70,7 @@ func newPlan(seed uint64, began time.Time) *plan {
 		retryAfter:  pick(d, "exact", "exact", "fraction", "one", "none"),
 	}
 	p.options = reporting.Options{
-		Poll: pick(d, time.Minute, 5*time.Minute, 10*time.Minute),
+		Poll: pick(d, 2*time.Minute, 10*time.Minute, 20*time.Minute),
 	}
 	switch d.IntN(4) {
 	case 0:
@@ -78,9 +83,6 @@ func newPlan(seed uint64, began time.Time) *plan {
 	p.latest = 110 * time.Second
 	if p.options.Linger > 0 {
 		p.latest = p.options.Linger - 10*time.Second
-	}
-	if maskLinger {
-		p.latest = 2 * time.Second
 	}
 	rate, burst := 20.0, 40
 	if d.chance(0.6) {

@@ -63,7 +63,6 @@ type record struct {
 type target struct {
 	ref
 	wishes  []since[wish]
-	claimed bool
 	users   map[string]bool // who has been its user, on phones and Macs
 	ever    map[key]bool    // who has claimed it
 	newest  time.Time       // the newest enrolment among them
@@ -138,7 +137,7 @@ func (r *rules) refuses(o reporting.Observation, now time.Time) bool {
 	t := r.tenants[canonical(o.TenantID)]
 	text, err := o.Platform.MarshalText()
 	return t == nil || t.account != o.Account || o.DeviceID == "" || len(text) == 0 || err != nil ||
-		o.SeenAt.IsZero() || o.SeenAt.After(now.Add(5*time.Minute)) || o.AzureDeviceID != "" && len(o.AzureDeviceID) != 36
+		severity(o.State) < 0 || o.SeenAt.IsZero() || o.SeenAt.After(now.Add(5*time.Minute)) || o.AzureDeviceID != "" && len(o.AzureDeviceID) != 36
 }
 
 type effect int
@@ -416,6 +415,9 @@ func (r *rules) wish(t *target) wish {
 	if w.conflict && owner.aim() == hold && slices.ContainsFunc(live, func(rec *record) bool { return rec.aim() == report }) {
 		w.aim = vague // both say compliant, and one waits for its user
 	}
+	if w.conflict && owner.platform != azure.PlatformWindows && slices.ContainsFunc(live, func(rec *record) bool { return rec.user != owner.user && rank(rec) == rank(owner) }) {
+		w.aim = vague // nothing tells whose phone it is
+	}
 	w.platform, w.user, w.upn, w.inventory = owner.platform, owner.user, owner.upn, owner.inventory
 	w.owner, w.enrolment, w.state, w.removed = owner.host, owner.enrolment, owner.state, owner.removed
 	if owner.state == compliance.StateRemoved && len(live) > 0 {
@@ -424,8 +426,11 @@ func (r *rules) wish(t *target) wish {
 	if w.aim != vague {
 		w.aim = owner.aim()
 	}
-	if owner.state == compliance.StateRemoved {
+	switch {
+	case owner.state == compliance.StateRemoved:
 		t.removed = later(t.removed, owner.enrolled)
+	case owner.enrolled.After(t.removed):
+		t.removed = time.Time{}
 	}
 	return w
 }
@@ -509,6 +514,16 @@ func (t *target) during(from, to time.Time) []wish {
 		all = append(all, wish{aim: nothing})
 	}
 	return all
+}
+
+// at answers what was wanted at a moment.
+func (t *target) at(when time.Time) wish {
+	for _, s := range slices.Backward(t.wishes) {
+		if !s.at.After(when) {
+			return s.value
+		}
+	}
+	return wish{aim: nothing}
 }
 
 func (t *target) now() wish {

@@ -208,7 +208,7 @@ func (h *handle) Queues(ctx context.Context, after string, limit int) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	h.p.w.trace.add("%s queues: %v", h.p.name, queues)
+	h.p.w.trace.say(h.p.name + " queues: [" + strings.Join(queues, " ") + "]")
 	return queues, h.after(d, "queues", asking)
 }
 
@@ -221,7 +221,7 @@ func (h *handle) NextDue(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	h.p.w.trace.add("%s next due: %s", h.p.name, due.Format(time.RFC3339Nano))
+	h.p.w.trace.say(h.p.name + " next due: " + due.Format(time.RFC3339))
 	return due, h.after(d, "next due", asking)
 }
 

@@ -17,7 +17,7 @@ type trace struct {
 	lines int
 	sum   uint64
 	told  int
-	tail  [kept]string // of the lines that tell something
+	tail  [kept]entry // of the lines that tell something
 }
 
 // idle reports whether a line is of an engine that finds nothing to do.
@@ -28,21 +28,32 @@ func idle(line string) bool {
 // kept is how many lines are shown of a world that went wrong.
 const kept = 120
 
-func (t *trace) add(format string, args ...any) {
+func (t *trace) add(format string, args ...any) { t.say(fmt.Sprintf(format, args...)) }
+
+func (t *trace) say(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := time.Since(t.began)
-	day := at / (24 * time.Hour)
-	line := fmt.Sprintf("day %d %v %s", day, at-day*24*time.Hour, fmt.Sprintf(format, args...))
-	t.sum = digest(t.sum, line)
+	t.sum = digest(t.sum^uint64(at), line)
 	t.lines++
 	if !idle(line) {
-		t.tail[t.told%kept] = line
+		t.tail[t.told%kept] = entry{at, line}
 		t.told++
 	}
 	if t.log != nil {
-		fmt.Fprintln(t.log, line)
+		fmt.Fprintln(t.log, entry{at, line})
 	}
+}
+
+// entry is one line and when it was written.
+type entry struct {
+	at   time.Duration
+	text string
+}
+
+func (e entry) String() string {
+	day := e.at / (24 * time.Hour)
+	return fmt.Sprintf("day %d %v %s", day, e.at-day*24*time.Hour, e.text)
 }
 
 // last answers the last lines that tell something, oldest first.
@@ -51,7 +62,7 @@ func (t *trace) last() []string {
 	defer t.mu.Unlock()
 	lines := make([]string, 0, kept)
 	for i := max(0, t.told-kept); i < t.told; i++ {
-		lines = append(lines, t.tail[i%kept])
+		lines = append(lines, t.tail[i%kept].String())
 	}
 	return lines
 }

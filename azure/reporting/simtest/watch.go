@@ -35,7 +35,8 @@ type history struct {
 	refused   time.Time // when it was refused for good, and nothing accepted since
 	why       azure.Kind
 	lastC     time.Time // when compliant was accepted last, by the store's clock
-	between   bool      // non-compliant since
+	wish      wish      // what it was sent for
+	doubt     time.Time // when the outcome of a call was not known last
 	message   string    // in progress
 	open      azure.Report
 }
@@ -191,9 +192,51 @@ func (x *watch) reports(c *call, k ref, r azure.Report) {
 		w.wrong("call %d: nobody has claimed %.8s", c.n, k.id)
 		return
 	}
+	if w.plan.deaths == 0 && w.plan.storeFaults == 0 {
+		x.needed(c, k, r, t, h)
+		x.prompt(c, k, r, t, h)
+	}
 	wishes := t.during(c.began.Add(-x.slack()), c.began)
 	if !slices.ContainsFunc(wishes, func(wish wish) bool { return x.admits(wish, t, h, r) }) {
 		w.wrong("call %d: sends %s of %.8s for user %.4s; the rules want %v", c.n, r.State, k.id, userOf(r), wishes)
+	}
+}
+
+// needed: no call without a reason, and compliant not every other moment. It
+// holds where no process dies between a call and its record.
+func (x *watch) needed(c *call, k ref, r azure.Report, t *target, h *history) {
+	w, s := x.w, t.now()
+	if r.State == compliance.StateRemoved || h.at.IsZero() || h.unknown || !h.refused.IsZero() || h.message != "" ||
+		c.began.Sub(h.doubt) < 15*time.Minute || s.aim == vague || s.conflict {
+		return
+	}
+	age := w.clock.store(c.began).Sub(w.clock.store(h.at))
+	same := h.state == r.State && h.user == userOf(r) && h.wish.owner == s.owner && h.wish.enrolment == s.enrolment && h.wish.inventory == s.inventory && h.wish.upn == s.upn
+	if same && age < 6*24*time.Hour-time.Hour && !w.clock.jumped(h.at) {
+		w.wrong("call %d: %s of %.8s was accepted %v ago, and nothing has changed: %v", c.n, r.State, k.id, age, s)
+	}
+	if gap := w.clock.store(c.began).Sub(h.lastC); r.State == compliance.StateCompliant && h.state == compliance.StateNonCompliant && !h.lastC.IsZero() &&
+		h.wish.owner == s.owner && h.wish.enrolment == s.enrolment && gap > 0 && gap < 5*time.Minute-5*time.Second {
+		w.wrong("call %d: %.8s is reported as compliant again after %v", c.n, k.id, gap)
+	}
+}
+
+// prompt: what takes access away goes at once, where nothing is in its way.
+func (x *watch) prompt(c *call, k ref, r azure.Report, t *target, h *history) {
+	w := x.w
+	last := t.wishes[len(t.wishes)-1]
+	took := c.began.Sub(last.at)
+	restricts := last.value.aim == remove || last.value.aim == report && last.value.state == compliance.StateNonCompliant
+	if w.plan.guarded || !restricts || r.State != last.value.state || h.state != compliance.StateCompliant || h.unknown || h.message != "" || w.plan.rough > 0 || len(w.plan.spells) > 0 ||
+		w.plan.throttle.model != noThrottle || w.clock.jumped(last.at.Add(-24*time.Hour)) || h.at.After(last.at) {
+		return
+	}
+	modes := w.rules.tenants[k.tenant].modes
+	if modes[len(modes)-1].at.After(last.at) {
+		return
+	}
+	if most := 5*time.Second + time.Duration(20/w.plan.rate)*time.Second; took > most {
+		w.wrong("call %d: %.8s became %s %v ago, and could have been told at once", c.n, k.id, r.State, took)
 	}
 }
 
@@ -237,7 +280,7 @@ func (x *watch) deletes(c *call, k ref) {
 		return
 	}
 	for _, s := range t.during(c.began.Add(-x.slack()), c.began) {
-		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && s.claimants == 0 || maskNewEnrolment && s.aim == release {
+		if s.aim == remove && s.claimants == 0 && w.clock.store(c.began).Sub(s.removed) >= after-time.Second || s.aim == vague && s.claimants == 0 {
 			return
 		}
 	}
@@ -271,11 +314,12 @@ func (x *watch) ended(c *call, gone bool) {
 					h.message = ""
 				case status.Failed:
 					h.message, h.refused, h.why, h.unknown, h.maybe = "", time.Now(), rec.Failure.Kind, true, h.open.State
+					h.state = compliance.StateUnspecified
 				}
 			}
 			continue
 		case gone || e != nil && e.Outcome == azure.OutcomeUnknown:
-			h.unknown, h.maybe = true, r.State
+			h.unknown, h.maybe, h.doubt = true, r.State, time.Now()
 		case e != nil:
 			if e.Kind == azure.ErrRejected {
 				h.refused, h.why = time.Now(), e.Kind
@@ -284,8 +328,12 @@ func (x *watch) ended(c *call, gone bool) {
 			if r.State == compliance.StateCompliant {
 				h.lastC = w.clock.store(time.Now())
 			}
+			var s wish
+			if t := w.rules.wishes[k]; t != nil {
+				s = t.at(c.began)
+			}
 			*h = history{
-				state: r.State, user: userOf(r), at: rec.AcceptedAt, began: c.began, inventory: mended(r.Inventory), lastC: h.lastC, message: rec.MessageID, open: r,
+				doubt: h.doubt, wish: s, state: r.State, user: userOf(r), at: rec.AcceptedAt, began: c.began, inventory: mended(r.Inventory), lastC: h.lastC, message: rec.MessageID, open: r,
 			}
 			if rec.State == status.Successful {
 				h.message = ""

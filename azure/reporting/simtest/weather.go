@@ -37,6 +37,7 @@ func (w *world) troubled(kind trouble, tenant, device string) bool {
 // voyage is what becomes of one call on its way.
 type voyage struct {
 	lost   bool // never leaves
+	dies   bool // the process, when it has the answer
 	travel time.Duration
 	back   time.Duration
 	end    string // "": answered; what happens else
@@ -52,17 +53,22 @@ const (
 )
 
 // sail decides it.
-func (w *world) sail(d dice, tenant string) voyage {
+func (w *world) sail(d dice, c *call) voyage {
 	v := voyage{travel: d.between(2*time.Millisecond, 300*time.Millisecond), back: d.between(2*time.Millisecond, 300*time.Millisecond)}
 	if w.calm() {
 		return v
 	}
+	if w.plan.fate != nil {
+		if own, ok := w.plan.fate(c); ok {
+			return own
+		}
+	}
 	v.late = d.between(time.Second, w.plan.latest)
 	p := w.plan.rough
 	switch x := d.Float64(); {
-	case w.troubled(down, tenant, ""):
+	case w.troubled(down, c.lane.tenant, ""):
 		v.end = pick(d, refusedBefore, refusedBefore, refusedBefore, refusedAfter, dropped, "lost")
-	case w.troubled(slow, tenant, ""):
+	case w.troubled(slow, c.lane.tenant, ""):
 		v.travel, v.back = d.between(0, 50*time.Second), d.between(0, 50*time.Second)
 		v.end = pick(d, "", "", tooLate, unheard)
 	case x < p:

@@ -72,10 +72,9 @@ func (w *world) run() outcome {
 	for i := range w.slots {
 		w.keepers.Go(func() { w.keep(i) })
 	}
-	const players = 3
-	hands := make([][]event, players)
+	hands := make([][]event, w.plan.hands)
 	for i, e := range w.plan.events {
-		n := i % players
+		n := i % len(hands)
 		if e.seen == nil {
 			n = 0
 			e.at = min(e.at, w.plan.active)
@@ -163,16 +162,11 @@ func (w *world) play(hand int, events []event) {
 			continue
 		}
 		var batch []*sight
-		for ; i < len(events) && events[i].seen != nil && len(batch) < 30 && !(maskBatches && holds(batch, events[i].seen)) && !w.began.Add(events[i].at).After(time.Now()); i++ {
+		for ; i < len(events) && events[i].seen != nil && len(batch) < 30 && !w.began.Add(events[i].at).After(time.Now()); i++ {
 			batch = append(batch, events[i].seen)
 		}
 		w.deliver(batch, d)
 	}
-}
-
-// holds reports whether a device is in a batch already.
-func holds(batch []*sight, s *sight) bool {
-	return slices.ContainsFunc(batch, func(b *sight) bool { return b.DeviceID == s.DeviceID })
 }
 
 // given reports whether the world was given up.

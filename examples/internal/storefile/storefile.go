@@ -58,6 +58,30 @@ func Open(ctx context.Context, path string, clock func() time.Time) (*File, erro
 // Close closes the file. Nobody may use the store any more.
 func (f *File) Close() error { return f.db.Close() }
 
+// ErrOtherReports: the file holds what was reported to somebody else.
+var ErrOtherReports = errors.New("the store holds what was reported to somebody else")
+
+// For says whom the reports of the file go to, in a table beside the store's.
+// It refuses with ErrOtherReports where that was somebody else before: what a
+// simulator has accepted, Microsoft has not.
+func (f *File) For(ctx context.Context, to string) error {
+	const table = "CREATE TABLE IF NOT EXISTS reports_to (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL)"
+	if _, err := f.db.ExecContext(ctx, table); err != nil {
+		return err
+	}
+	if _, err := f.db.ExecContext(ctx, "INSERT OR IGNORE INTO reports_to VALUES (1, ?)", to); err != nil {
+		return err
+	}
+	var name string
+	if err := f.db.QueryRowContext(ctx, "SELECT name FROM reports_to").Scan(&name); err != nil {
+		return err
+	}
+	if name != to {
+		return fmt.Errorf("%w: %s", ErrOtherReports, name)
+	}
+	return nil
+}
+
 // CopyTo writes what the file holds at this moment into a new file.
 func (f *File) CopyTo(ctx context.Context, path string) error {
 	_, err := f.db.ExecContext(ctx, "VACUUM INTO ?", path)

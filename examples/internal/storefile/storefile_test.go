@@ -1,6 +1,7 @@
 package storefile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,6 +80,22 @@ func TestCopyTo(t *testing.T) {
 	}
 	if f.CopyTo(t.Context(), full) == nil {
 		t.Error("a copy over a file that is there succeeds")
+	}
+}
+
+// A file goes on serving the one that it served first.
+func TestFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	for _, step := range []struct {
+		to string
+		ok bool
+	}{{"a", true}, {"a", true}, {"b", false}, {"a", true}} {
+		f, err := Open(t.Context(), path, nil)
+		require.NoError(t, err)
+		if err := f.For(t.Context(), step.to); (err == nil) != step.ok || err != nil && !errors.Is(err, ErrOtherReports) {
+			t.Errorf("%s: %v", step.to, err)
+		}
+		require.NoError(t, f.Close())
 	}
 }
 
