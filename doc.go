@@ -7,6 +7,7 @@
 //
 //	a policy's actions   -> compliance.Resolve       the most restrictive action decides
 //	a standing           -> azure.Report             what Microsoft is told of one device
+//	what a host sees     -> reporting.Engine         durable; decides what is reported when
 //	a report             -> azure.Reporter           the router: graph or intune; fake in a unit test
 //	Microsoft's answer   -> azure.Receipt            or an *azure.Error with kind, scope and outcome
 //	what came of it      -> status.Device            the Azure Device Details an administrator sees
@@ -25,6 +26,11 @@
 //     compliance services; and how a tenant is set up for it.
 //   - azure/msal: tokens for many tenants, as an azcore.TokenCredential. Any
 //     credential of azidentity works in its place.
+//   - azure/reporting: the engine: keeps what a host sees of its devices and has
+//     the newest standing of each reported, in order, paced and durable; with
+//     memstore, a store in memory, sqlstore, one on SQLite or PostgreSQL and a
+//     module of its own, storetest, the contract of a store as a test suite, and
+//     simtest, the engine simulated over any store.
 //   - azure/fake: a Reporter in memory, for unit tests of a host.
 //   - azure/azuretest: the contract of Reporter as a test suite.
 //   - azure/azuresim: Microsoft's side, simulated: Entra's tokens, Graph and the

@@ -6,6 +6,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -31,10 +32,15 @@ import (
 	"github.com/mdmkit/devicestatus/azure/fake"
 	"github.com/mdmkit/devicestatus/azure/graph"
 	"github.com/mdmkit/devicestatus/azure/msal"
+	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/azure/reporting/sqlstore"
 	"github.com/mdmkit/devicestatus/compliance"
 )
 
-var _ azure.Reporter = (*graph.Reporter)(nil)
+var (
+	_ azure.Reporter  = (*graph.Reporter)(nil)
+	_ reporting.Store = (*sqlstore.Store)(nil)
+)
 
 func main() {
 	cred, err := msal.NewClientSecretCredential("11111111-1111-1111-1111-111111111111", "not a secret", nil)
@@ -63,14 +69,16 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := publish(filepath.Join(dir, "proxy")); err != nil {
-		return err
+	for _, folder := range []string{"", "azure/reporting/sqlstore"} {
+		if err := publish(filepath.Join(dir, "proxy"), folder); err != nil {
+			return err
+		}
 	}
 	host := filepath.Join(dir, "host")
 	if err := os.MkdirAll(host, 0o755); err != nil {
 		return err
 	}
-	mod := "module host\n\ngo 1.26.0\n\nrequire " + module + " " + version + "\n"
+	mod := "module host\n\ngo 1.26.0\n\nrequire (\n" + module + " " + version + "\n" + module + "/azure/reporting/sqlstore " + version + "\n)\n"
 	for name, text := range map[string]string{"main.go": program, "go.mod": mod} {
 		if err := os.WriteFile(filepath.Join(host, name), []byte(text), 0o600); err != nil {
 			return err
@@ -85,7 +93,7 @@ func run() error {
 		cmd.Dir = host
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-modcacherw",
 			"GOPROXY=file://"+filepath.Join(dir, "proxy")+","+strings.TrimSpace(string(upstream)),
-			"GONOSUMDB="+module, "GOMODCACHE="+filepath.Join(dir, "cache"))
+			"GONOSUMDB="+module+","+module+"/*", "GOMODCACHE="+filepath.Join(dir, "cache"))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
@@ -102,7 +110,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	for _, never := range []string{"stretchr/testify", "google/go-cmp"} {
+	for _, never := range []string{"stretchr/testify", "google/go-cmp", "modernc.org/", "jackc/pgx"} {
 		if strings.Contains(linked, never) {
 			return fmt.Errorf("the program links %s:\n%s", never, linked)
 		}
@@ -114,23 +122,28 @@ func run() error {
 	return nil
 }
 
-// publish writes the module as a proxy serves it.
-func publish(proxy string) error {
-	at := filepath.Join(proxy, filepath.FromSlash(module), "@v")
+// publish writes the module of a folder as a proxy serves it. Of a nested one
+// the requirement of the root is that of this version, as in a release.
+func publish(proxy, folder string) error {
+	name := path.Join(module, folder)
+	at := filepath.Join(proxy, filepath.FromSlash(name), "@v")
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		return err
 	}
-	mod, err := os.ReadFile("go.mod")
+	mod, err := os.ReadFile(filepath.Join(folder, "go.mod"))
 	if err != nil {
 		return err
 	}
+	mod = bytes.ReplaceAll(mod, []byte(module+" v0.0.0\n"), []byte(module+" "+version+"\n"))
 	info := fmt.Sprintf(`{"Version":%q,"Time":%q}`, version, time.Unix(0, 0).UTC().Format(time.RFC3339))
 	for name, text := range map[string]string{"list": version + "\n", version + ".info": info, version + ".mod": string(mod)} {
 		if err := os.WriteFile(filepath.Join(at, name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	tracked, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard").Output()
+	list := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard")
+	list.Dir = filepath.Join(".", folder)
+	tracked, err := list.Output()
 	if err != nil {
 		return err
 	}
@@ -150,14 +163,24 @@ func publish(proxy string) error {
 		if f == "go.work" || f == "go.work.sum" || within(f, nested) {
 			continue
 		}
-		in, err := os.Open(f)
+		if f == "go.mod" {
+			w, err := z.Create(name + "@" + version + "/" + f)
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(mod); err != nil {
+				return err
+			}
+			continue
+		}
+		in, err := os.Open(filepath.Join(folder, f))
 		if os.IsNotExist(err) {
 			continue // deleted and not yet committed
 		}
 		if err != nil {
 			return err
 		}
-		w, err := z.Create(module + "@" + version + "/" + f)
+		w, err := z.Create(name + "@" + version + "/" + f)
 		if err == nil {
 			_, err = io.Copy(w, in)
 		}

@@ -49,6 +49,7 @@ var rules = map[string]rule{
 	"azure/reporting":             {own: []string{"azure", "compliance", "status", "internal/enum", "internal/guid"}, not: []string{"net/http", "testing"}},
 	"azure/reporting/memstore":    {own: []string{"azure/reporting"}, not: []string{"net/http", "testing"}},
 	"azure/reporting/storetest":   {own: []string{"azure/reporting"}},
+	"azure/reporting/simtest":     {own: []string{"azure", "azure/reporting", "compliance", "status", "internal/guid", "internal/enum"}},
 	"azure/azuretest":             {own: []string{"azure", "compliance", "status", "internal/guid"}},
 	"azure/azuresim":              {not: []string{"testing"}},
 	"azure/azuresim/cmd/azuresim": {own: []string{"azure/azuresim"}, not: []string{"testing"}},

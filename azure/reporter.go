@@ -63,6 +63,17 @@ type InventoryCarrier interface {
 	CarriedInventory(p Platform, i Inventory) Inventory
 }
 
+// Deprovisioner is implemented by channels whose tenants are set up with
+// Microsoft.
+//
+// Deprovision tells Microsoft that this partner no longer serves the tenant.
+// Afterwards nothing can be reported, so report its devices as removed first.
+// A tenant that was not set up is answered with [ErrNotProvisioned], or with
+// nil where the channel cannot tell.
+type Deprovisioner interface {
+	Deprovision(ctx context.Context, tenantID string) error
+}
+
 // Result is the answer to one of many reports: what Report would have
 // returned.
 type Result struct {

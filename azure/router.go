@@ -33,6 +33,7 @@ var (
 	_ InventoryCarrier = (*Router)(nil)
 	_ Verifier         = (*Router)(nil)
 	_ Preflighter      = (*Router)(nil)
+	_ Deprovisioner    = (*Router)(nil)
 )
 
 // NewRouter answers a Router. A platform may stand in one route only; reports
@@ -224,6 +225,21 @@ func (r *Router) Verify(ctx context.Context, report Report) (Verification, error
 		}
 	}
 	return Verification{}, unsupported("verify", errors.New("no channel that is set up reads devices back"))
+}
+
+// Deprovision implements [Deprovisioner] through every channel that has it. A
+// channel for which the tenant was not set up is no error. Where one fails the
+// others are asked all the same.
+func (r *Router) Deprovision(ctx context.Context, tenantID string) error {
+	var faults []error
+	for _, channel := range r.channels {
+		if d, ok := channel.(Deprovisioner); ok {
+			if err := d.Deprovision(ctx, tenantID); err != nil && !errors.Is(err, ErrNotProvisioned) {
+				faults = append(faults, err)
+			}
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // Preflight implements [Preflighter]: what the channels of these platforms

@@ -414,3 +414,41 @@ func TestRouterVerify(t *testing.T) {
 		}
 	}
 }
+
+// deprovisioner is a channel whose tenants are set up.
+type deprovisioner struct {
+	azure.Reporter
+	err   error
+	asked []string
+}
+
+func (d *deprovisioner) Deprovision(_ context.Context, tenantID string) error {
+	d.asked = append(d.asked, tenantID)
+	return d.err
+}
+
+// One channel that fails, or that knows nothing of the tenant, keeps none of
+// the others from being asked.
+func TestRouterDeprovision(t *testing.T) {
+	failing := &deprovisioner{Reporter: fake.New(nil), err: &azure.Error{Op: "test", Kind: azure.ErrForbidden}}
+	absent := &deprovisioner{Reporter: fake.New(nil), err: &azure.Error{Op: "test", Kind: azure.ErrNotProvisioned}}
+	fine := &deprovisioner{Reporter: fake.New(nil)}
+	r := route(t,
+		azure.Route{Reporter: failing, Platforms: []azure.Platform{azure.PlatformIOS}},
+		azure.Route{Reporter: absent, Platforms: []azure.Platform{azure.PlatformAndroid}},
+		azure.Route{Reporter: fine, Platforms: []azure.Platform{azure.PlatformMacOS}},
+		azure.Route{Reporter: thin{fake.New(nil)}, Platforms: []azure.Platform{azure.PlatformWindows}})
+	err := r.Deprovision(t.Context(), tenant)
+	if !errors.Is(err, azure.ErrForbidden) || errors.Is(err, azure.ErrNotProvisioned) {
+		t.Errorf("got %v, want the one refusal", err)
+	}
+	for i, d := range []*deprovisioner{failing, absent, fine} {
+		if diff := cmp.Diff([]string{tenant}, d.asked); diff != "" {
+			t.Errorf("channel %d was asked (-want +got)\n%s", i, diff)
+		}
+	}
+	failing.err = nil
+	if err := r.Deprovision(t.Context(), tenant); err != nil {
+		t.Errorf("a tenant that one channel does not know: %v", err)
+	}
+}

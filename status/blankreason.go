@@ -27,6 +27,7 @@ const (
 	BlankHeld                               // "held": a change of many devices at once waits for approval
 	BlankReportOnly                         // "report-only": the tenant is set to show what would be sent
 	BlankNoChannel                          // "no-channel": nothing here carries reports of this platform
+	BlankSuperseded                         // "superseded": another record of the device counts, of a newer enrolment
 )
 
 var (
@@ -53,6 +54,7 @@ var blankReasonNames = enum.Names{
 		BlankHeld:            "held",
 		BlankReportOnly:      "report-only",
 		BlankNoChannel:       "no-channel",
+		BlankSuperseded:      "superseded",
 	},
 }
 
@@ -89,6 +91,8 @@ func (r BlankReason) Description() string {
 		return "the tenant is set to show what would be sent, and nothing is sent"
 	case BlankNoChannel:
 		return "no channel carries reports of this platform"
+	case BlankSuperseded:
+		return "the device was enrolled anew under another record, which is reported in place of this one"
 	}
 	return ""
 }

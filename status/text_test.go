@@ -69,7 +69,7 @@ func TestReportStateTexts(t *testing.T) {
 func TestBlankReasonTexts(t *testing.T) {
 	texts := []string{
 		"", "off", "not-called-yet", "not-evaluated", "no-result-yet", "client-error", "no-id", "no-code",
-		"nothing-to-remove", "no-answer", "error", "waits-for-sign-in", "held", "report-only", "no-channel",
+		"nothing-to-remove", "no-answer", "error", "waits-for-sign-in", "held", "report-only", "no-channel", "superseded",
 	}
 	checkTexts[status.BlankReason](t, "BlankReason", texts)
 

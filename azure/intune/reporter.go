@@ -48,6 +48,7 @@ var (
 	_ azure.Checker          = (*Reporter)(nil)
 	_ azure.InventoryCarrier = (*Reporter)(nil)
 	_ azure.Preflighter      = (*Reporter)(nil)
+	_ azure.Deprovisioner    = (*Reporter)(nil)
 )
 
 // New answers a Reporter that takes its tokens from cred, which is asked with

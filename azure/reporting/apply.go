@@ -1,6 +1,9 @@
 package reporting
 
 import (
+	"slices"
+	"time"
+
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/compliance"
 )
@@ -11,6 +14,10 @@ type pointer struct {
 	target string // id of the target's row
 	digest [16]byte
 	seen   int64 // microseconds: SeenAt as far as it was written
+
+	// strict: the device is not compliant, so that each observation is
+	// written: a late one that says compliant must not pass for a newer one.
+	strict bool
 }
 
 // unlinked answers the id of the target's row of a device without an Azure id.
@@ -38,10 +45,20 @@ const (
 	effectChanged
 )
 
+// change says what an observation came to.
+type change struct {
+	effect effect
+	turned compliance.State // the standing that the device turned to from another; unspecified: it did not
+	counts bool             // the turn is one that the guard counts
+	live   int              // how many more devices of the tenant are not removed
+	partly bool             // on a tie, a less strict standing was left out
+}
+
 // apply takes an observation. from is the target that holds the device's
 // record, nil where there is none yet, and to the one it belongs to; they are
-// the same unless the device has another Azure id than before.
-func apply(o *Observation, from, to *target) effect {
+// the same unless the device has another Azure id than before. told: a report
+// on from's id may be under way, or have been.
+func apply(o *Observation, now time.Time, from, to *target, told bool) (c change) {
 	var r *record
 	if from != nil {
 		r = from.find(o.DeviceID)
@@ -51,10 +68,19 @@ func apply(o *Observation, from, to *target) effect {
 	}
 	rank := orderEnrolment
 	if r != nil {
+		if r.SeenAt.After(now.Add(mostAhead)) {
+			r.SeenAt = time.Time{} // under a clock that was set back since
+		}
 		rank = r.compare(o)
 	}
+	if rank == orderStale && r.removedBy(o) {
+		// A removal ends an enrolment however late it comes. All else that it
+		// says is older than what is known.
+		o = &Observation{DeviceID: o.DeviceID, Platform: r.Platform, State: o.State, SeenAt: r.SeenAt}
+		rank, to = orderNewer, from
+	}
 	if rank == orderStale {
-		return effectStale
+		return change{effect: effectStale}
 	}
 	moved := from != nil && from != to
 	next := record{Host: o.DeviceID}
@@ -73,29 +99,43 @@ func apply(o *Observation, from, to *target) effect {
 	if r != nil {
 		before = *r
 	}
-	changed := next.take(o, rank)
+	changed := next.take(o, rank, now)
 	changed = changed || r == nil || enrolled || moved
+	c.partly = o.State != compliance.StateUnspecified && o.State != next.State && rank == orderTie
+	if r != nil && before.State != compliance.StateUnspecified && next.State != before.State {
+		c.turned, c.counts = next.State, next.Turned.turn(next.State, now)
+	}
+	if next.State != compliance.StateRemoved && (r == nil || before.State == compliance.StateRemoved) {
+		c.live = 1
+	} else if next.State == compliance.StateRemoved && r != nil && before.State != compliance.StateRemoved {
+		c.live = -1
+	}
 
 	if moved {
-		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "")
+		from.DeleteAt = time.Time{} // it came back, under another id
+		user := from.user()
+		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
+		from.anotherUser(user, told)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
 		}
 	}
-	if !moved && from != nil && from.AzureID != "" {
-		from.anotherUser(&before, &next)
-	}
 	next.Released = next.Released && !enrolled && !moved
+	user := to.user()
 	to.put(next)
 	to.settleClaims(&next, &before)
+	to.anotherUser(user, told && !moved)
 	if changed {
-		to.observed()
+		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, now)
 	}
-	to.Resync = false
+	if to.Resync == resyncWaits {
+		to.Resync = resyncDue
+	}
+	c.effect = effectNone
 	if changed {
-		return effectChanged
+		c.effect = effectChanged
 	}
-	return effectNone
+	return c
 }
 
 // put writes a record.
@@ -109,28 +149,55 @@ func (t *target) put(r record) {
 
 // leave takes a record out, because its device has another Azure id now. If
 // nobody else claims this one, Azure is told that it is closed.
-func (t *target) leave(r *record, linked bool) {
+func (t *target) leave(r *record, linked, told bool) {
 	t.drop(r.Host)
-	if !linked || t.claimants() > 0 || r.Released {
-		return
+	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
+		return // its standing counts now, or did all along
 	}
-	if t.Accepted == nil && t.Failure == nil && t.Floor.IsZero() {
+	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
 	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
 	t.Failure = nil
 }
 
-// anotherUser remembers the pair with the earlier user object of a phone or a
-// Mac. A renamed sign-in name is no other user.
-func (t *target) anotherUser(before, after *record) {
-	if after.Platform == azure.PlatformWindows || before.UserID == "" || before.UserID == after.UserID || t.Accepted == nil {
+// user is the object id of the user whose device it is now; empty where it is
+// not known, or of no matter.
+func (t *target) user() string {
+	if r, _ := t.owner(); r != nil && r.Platform != azure.PlatformWindows {
+		return r.UserID
+	}
+	return ""
+}
+
+// anotherUser has the pairs closed that Microsoft may hold of this phone or Mac
+// and of users that it had before. A renamed sign-in name is no other user.
+func (t *target) anotherUser(before string, told bool) {
+	user := t.user()
+	if user == "" || t.AzureID == "" {
 		return
 	}
-	t.Closing = append(t.Closing, closing{Platform: after.Platform, UserID: before.UserID})
+	// Who comes back is not closed.
+	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool {
+		if c.UserID == user && c.Message != nil {
+			t.unsure(compliance.StateRemoved)
+		}
+		return c.UserID == user
+	})
+	closed := func(id string) {
+		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
+			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
+		}
+	}
+	if told || t.Accepted != nil || !t.Floor.IsZero() {
+		closed(before)
+	}
+	if a := t.Accepted; a != nil && a.State != compliance.StateRemoved && a.Platform != azure.PlatformWindows {
+		closed(a.UserID)
+	}
 }
 
 // settleClaims ends the claim of a record that was removed while another owns
@@ -145,10 +212,27 @@ func (t *target) settleClaims(r, before *record) {
 }
 
 // observed lets what waited for a change go on: a refusal that concerned an
-// earlier standing, and what the guard held of one.
-func (t *target) observed() {
-	if t.Failure != nil && t.Failure.Retry.IsZero() {
-		t.Failure = nil
+// earlier standing, what the guard held of one, and the next try after a
+// failure where the device itself is another now.
+func (t *target) observed(other bool, now time.Time) {
+	if other {
+		t.Held = compliance.StateUnspecified
 	}
+	if t.Close != nil && t.Close.Message != nil {
+		t.unsure(compliance.StateRemoved)
+	}
+	t.forgive(other, now)
 	t.Close = nil
+}
+
+// forgive ends a refusal of an earlier standing, and the wait after a failure
+// where the device itself is another now.
+func (t *target) forgive(other bool, now time.Time) {
+	switch {
+	case t.Failure == nil:
+	case t.Failure.Retry.IsZero():
+		t.Failure = nil
+	case other && t.Failure.Retry.After(now):
+		t.Failure.Retry = now
+	}
 }

@@ -32,7 +32,7 @@ func (w *world) see(change func(o *Observation)) effect {
 		Account: "account", TenantID: azureID1, DeviceID: "host-1", Platform: azure.PlatformIOS, SeenAt: w.now,
 	}
 	change(&o)
-	o.canonical()
+	o.canonical(w.now)
 	p := w.pointers[o.DeviceID]
 	if p == nil {
 		p = &pointer{}
@@ -42,7 +42,7 @@ func (w *world) see(change func(o *Observation)) effect {
 	if w.targets[to] == nil {
 		w.targets[to] = &target{AzureID: o.AzureDeviceID}
 	}
-	did := apply(&o, w.targets[p.target], w.targets[to])
+	did := apply(&o, w.now, w.targets[p.target], w.targets[to], false).effect
 	if did == effectChanged {
 		for id, t := range w.targets {
 			if t.find(o.DeviceID) != nil {
@@ -149,6 +149,12 @@ func TestNewEnrolmentWaitsForItsOwnSuccess(t *testing.T) {
 	w.see(func(o *Observation) {
 		o.EnrollmentID, o.EnrolledAt, o.ClientCode = "second", noon.Add(time.Second), status.CodeSuccess
 	})
+	if d := w.decide(azureID1); d.act == actReport {
+		t.Errorf("Success without an id of this enrolment: got %+v, want it to wait", d)
+	}
+	w.see(func(o *Observation) {
+		o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "second", noon.Add(time.Second), azureID1
+	})
 	if d := w.decide(azureID1); d.act != actReport || d.state != compliant {
 		t.Errorf("after its own Success: got %+v", d)
 	}
@@ -220,7 +226,8 @@ func TestAnotherUser(t *testing.T) {
 	if d := w.decide(azureID1); d.act != actClose {
 		t.Errorf("got %+v, want the earlier user's pair closed", d)
 	}
-	w.targets[azureID1].Closing = nil
+	closing := w.targets[azureID1].Closing[0]
+	w.targets[azureID1].closed(&errand{decision: decision{closing: &closing}}, w.now)
 	if d := w.decide(azureID1); d.act == actReport || d.blank != status.BlankWaitsForSignIn {
 		t.Errorf("got %+v, want compliant to wait for a new Success", d)
 	}

@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -29,6 +30,10 @@ type decision struct {
 	state    compliance.State
 	conflict bool
 
+	// closing is the pair that is closed, or asked about; nil: it is about the
+	// standing.
+	closing *closing
+
 	// blank is why the report time is blank, where something keeps the
 	// standing from being sent; BlankUnspecified: nothing does.
 	blank status.BlankReason
@@ -51,7 +56,6 @@ type rules struct {
 	spread      time.Duration // up to how much earlier it is refreshed
 	flap        time.Duration // between two reports of compliant
 	deleteAfter time.Duration // of a removal; negative: never
-	reportOnly  bool
 	carried     func(azure.Platform, azure.Inventory) azure.Inventory
 }
 
@@ -59,22 +63,34 @@ type rules struct {
 // everything that keeps a standing from being sent is here, but for the tenant
 // and Microsoft's limits, which concern many targets at once.
 func (t *target) decide(now time.Time, k *rules) decision {
-	d := t.standing(k)
+	d := t.next(now, k)
+	if c, at := t.unsettled(now); c != nil && t.AzureID != "" && (d.act == actNothing || d.due.After(at)) {
+		d.act, d.due, d.urgency, d.closing = actClose, at, urgencyRestrict, c
+		if c.Message != nil {
+			d.act = actCheck
+		}
+	}
+	return d
+}
+
+// next answers what is to be done, but for asking about what was closed.
+func (t *target) next(now time.Time, k *rules) decision {
+	d := t.standing(now, k)
 	switch {
 	case t.AzureID == "":
 		return d
 	case t.Message != nil && (d.act == actNothing || d.trigger == azure.TriggerRefresh):
 		// What became of it is asked before it is refreshed; a newer standing
 		// takes its place.
-		d.act, d.due, d.urgency = actCheck, t.Message.PollAt, urgencyRestrict
+		d.act, d.due, d.urgency = actCheck, soon(t.Message.PollAt, longestRetry, now), urgencyRestrict
 		return d
 	case d.act == actReport || d.act == actClose:
-		if t.Failure != nil {
-			if t.Failure.Retry.IsZero() && !t.Sync {
+		if t.Failure != nil && t.Sync == askedNot {
+			if t.Failure.Retry.IsZero() {
 				// Refused: only a change, a sync or the weekly report tries again.
-				d.due = t.Failure.At.Add(k.refresh - t.early(k))
-			} else if t.Failure.Retry.After(d.due) && !t.Sync {
-				d.due = t.Failure.Retry
+				d.due = waited(t.Failure.At, k.refresh-t.early(k), now)
+			} else if retry := soon(t.Failure.Retry, max(longestRetry, t.Failure.Err.RetryAfter), now); retry.After(d.due) {
+				d.due = retry
 			}
 		}
 		if d.due.IsZero() {
@@ -82,25 +98,42 @@ func (t *target) decide(now time.Time, k *rules) decision {
 		}
 		return d
 	}
-	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() {
+	if t.Accepted != nil && d.state == compliance.StateRemoved && !t.DeleteAt.IsZero() && t.claimants() == 0 && k.deleteAfter >= 0 {
 		d.act, d.due, d.urgency = actDelete, t.DeleteAt, urgencyDelete
-		if t.Failure != nil && t.Failure.Retry.After(d.due) {
-			d.due = t.Failure.Retry
-		}
 	}
 	return d
 }
 
-// standing answers what Azure should hold, and whether it has to be told.
-func (t *target) standing(k *rules) decision {
-	if len(t.Closing) > 0 && t.AzureID != "" {
-		return decision{act: actClose, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant}
+// waited answers when a wait is over that began at a time that was noted; now,
+// where the clock was set back since.
+func waited(began time.Time, wait time.Duration, now time.Time) time.Time {
+	return soon(began.Add(wait), wait, now)
+}
+
+// soon answers a time that was noted and was to come within a wait; now, where
+// it is farther off than that, because the clock was set back since.
+func soon(t time.Time, wait time.Duration, now time.Time) time.Time {
+	if t.After(now.Add(wait + mostAhead)) {
+		return now
 	}
-	if t.Close != nil && t.AzureID != "" {
-		return decision{act: actClose, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateRemoved}
+	return t
+}
+
+// standing answers what Azure should hold, and whether it has to be told.
+func (t *target) standing(now time.Time, k *rules) decision {
+	// Linger is zero unless Again.
+	if c := t.unclosed(now); c != nil && t.AzureID != "" {
+		d := decision{act: actClose, due: soon(t.Linger, longestRetry, now), urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
+		if c == t.Close {
+			d.state = compliance.StateRemoved
+		}
+		return d
 	}
 	r, conflict := t.owner()
 	if r == nil {
+		if t.Accepted != nil && !t.DeleteAt.IsZero() {
+			return decision{state: t.Accepted.State} // forgotten between the two steps of its removal
+		}
 		return decision{}
 	}
 	d := decision{state: r.State, conflict: conflict, trigger: azure.TriggerChange}
@@ -117,62 +150,87 @@ func (t *target) standing(k *rules) decision {
 	}
 
 	held := compliance.StateUnspecified // what Azure holds
-	if t.Accepted != nil {
+	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) {
 		held = t.Accepted.State
 	}
-	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync) {
+	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) && !t.unanswered(r) {
 		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
 			d.blank = status.BlankWaitsForSignIn
 			if r.code(t.AzureID) == "" {
 				d.blank = status.BlankNoResult
 			}
-			if t.Resync {
+			if t.Resync == resyncWaits {
 				d.blank = status.BlankNotEvaluated
 			}
 		}
-		return d // what Azure holds stays, and is not refreshed
+		return d.again(t, r, now) // what Azure holds stays, and is not refreshed
 	}
-	if t.Held && r.State != t.Approved {
+	if t.Held == r.State && t.Sync != askedOne && held != r.State {
 		d.blank = status.BlankHeld
-		return d
-	}
-	if k.reportOnly {
-		d.blank = status.BlankReportOnly
-		return d
+		return d.again(t, r, now)
 	}
 
 	d.act = actReport
 	switch {
-	case t.Again:
-		d.urgency, d.due = urgencyRestrict, t.Linger
+	case t.closedSince(r) && held == r.State && !t.Again:
+		d.act = actNothing
 	case held != r.State || held == compliance.StateRemoved && t.Accepted.Enrolment != r.enrolment():
 		d.urgency = urgencyRestrict
 		if r.State == compliance.StateCompliant {
 			d.urgency = urgencyCompliant
 			if !t.CompliantAt.IsZero() {
-				d.due = t.CompliantAt.Add(k.flap)
+				d.due = waited(t.CompliantAt, k.flap, now)
 			}
 		}
+	case t.Again:
+		d.urgency, d.due = urgencyRestrict, soon(t.Linger, longestRetry, now)
 	case held == compliance.StateRemoved:
 		d.act = actNothing
-	case t.Sync:
+	case t.Sync == askedOne:
 		d.trigger, d.urgency = azure.TriggerSync, urgencyCompliant
+	case t.Sync == askedMany:
+		d.trigger, d.urgency = azure.TriggerSync, urgencyInventory
 	case t.otherUser(r), k.carried(r.Platform, r.Inventory) != t.Accepted.Inventory:
 		d.trigger, d.urgency = azure.TriggerInventory, urgencyInventory
 	default:
 		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh
-		d.due = t.Accepted.At.Add(k.refresh - t.early(k))
+		d.due = waited(t.Accepted.At, k.refresh-t.early(k), now)
 	}
 	return d
 }
 
+// again has what Azure accepted sent once more while a newer standing waits,
+// where a claim of compliance from before may have come, or may still come.
+func (d decision) again(t *target, r *record, now time.Time) decision {
+	a := t.Accepted
+	if a == nil || t.Resync != resyncNot || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
+		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
+		return d
+	}
+	if t.Again || t.calling || t.uncertain(a.State) {
+		d.act, d.state, d.due, d.urgency = actReport, a.State, soon(t.Linger, longestRetry, now), urgencyRestrict
+	}
+	return d
+}
+
+// unanswered reports whether r's claim of compliance was made before and has no
+// answer that is known: it is made again, also where a new one would wait.
+func (t *target) unanswered(r *record) bool {
+	return !r.Waits && !r.NoID && slices.Contains(t.Unsure, compliance.StateCompliant)
+}
+
+// closedSince reports whether the id was closed after r was removed, when the
+// device had gone elsewhere: then its removal is done, and its object, which
+// another enrolment had in between, is not deleted.
+func (t *target) closedSince(r *record) bool {
+	a := t.Accepted
+	return r.State == compliance.StateRemoved && a != nil && a.Enrolment == closedEnrolment && !r.Since.After(a.At) &&
+		(r.Platform == azure.PlatformWindows || a.UserID == r.UserID)
+}
+
 // waits reports whether a new claim of compliance has to wait for the user.
 func (t *target) waits(r *record) bool {
-	code := r.code(t.AzureID)
-	if r.Waits && code != status.CodeSuccess {
-		return true
-	}
-	return r.Waits || code.HoldsCompliant()
+	return r.Waits || r.NoID || r.code(t.AzureID).HoldsCompliant()
 }
 
 // otherUser reports whether Microsoft was told of another user than r's, where

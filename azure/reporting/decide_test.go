@@ -157,18 +157,25 @@ func TestDecideFlap(t *testing.T) {
 
 func TestDecideHoldsAndFailures(t *testing.T) {
 	held := told(azureID1, status.CodeSuccess, removed, compliant)
-	held.Held = true
+	held.Held = removed
 	if d := held.decide(noon, testRules()); d.act != actNothing || d.blank != status.BlankHeld {
 		t.Errorf("held by the guard: got %+v", d)
 	}
-	held.Approved = removed
+	held.Sync = askedMany
+	if d := held.decide(noon, testRules()); d.act != actNothing {
+		t.Errorf("held, and synced with many: got %+v", d)
+	}
+	held.Sync = askedOne
+	if d := held.decide(noon, testRules()); d.act != actReport {
+		t.Errorf("held, and synced by itself: got %+v", d)
+	}
+	held.Sync, held.Held = askedNot, none
 	if d := held.decide(noon, testRules()); d.act != actReport {
 		t.Errorf("approved: got %+v", d)
 	}
-	only := testRules()
-	only.reportOnly = true
-	if d := told(azureID1, status.CodeSuccess, nonCompliant, compliant).decide(noon, only); d.act != actNothing || d.blank != status.BlankReportOnly {
-		t.Errorf("report-only: got %+v", d)
+	held.Held, held.Records[0].State = removed, nonCompliant
+	if d := held.decide(noon, testRules()); d.act != actReport || d.state != nonCompliant {
+		t.Errorf("another standing than the one that is held: got %+v", d)
 	}
 	later := told(azureID1, status.CodeSuccess, nonCompliant, compliant)
 	later.Failure = &failure{At: noon, Retry: noon.Add(time.Minute)}
@@ -180,7 +187,7 @@ func TestDecideHoldsAndFailures(t *testing.T) {
 	if d := refused.decide(noon, testRules()); !d.due.Equal(noon.Add(7 * 24 * time.Hour)) {
 		t.Errorf("after a refusal: due %v, want with the weekly report", d.due)
 	}
-	refused.Sync = true
+	refused.Sync = askedMany
 	if d := refused.decide(noon, testRules()); !d.due.Equal(noon) {
 		t.Errorf("after a refusal and a sync: due %v, want at once", d.due)
 	}

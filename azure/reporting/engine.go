@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/compliance"
 )
 
 // Options of an Engine. The zero value holds the documented defaults; New
@@ -45,12 +49,42 @@ type Options struct {
 	// still arrive. Default 2 minutes.
 	Linger time.Duration
 
-	// WritesPerSecond and Burst are the pace of reports of one tenant and
-	// channel; of a burst a half is kept for urgent ones. Defaults 20 and 40:
-	// Microsoft Graph's published limit. For the partner services none is
-	// published, so that there the default is a guess.
-	WritesPerSecond float64
-	Burst           int
+	// TenantQuota is how many writes Microsoft allows this application in one
+	// tenant, and ApplicationQuota over all tenants; each holds for a channel.
+	// Defaults: what is published for Microsoft Graph, 3,000 in 150 seconds
+	// and 35,000 in 5 minutes (older copies of that page say 70,000). For the
+	// partner services nothing is published: there the default is a guess.
+	// Engines that share a store share what is left, and have to have the same
+	// setting.
+	TenantQuota      Quota
+	ApplicationQuota Quota
+
+	// Burst is how many writes of a tenant may go out at once after a rest; a
+	// half of it is kept for what users wait for. Default 40.
+	Burst int
+
+	// CredentialExpires says until when the credential of a tenant can be
+	// used, for [Tenant]; false: it is not known. Default: nothing is known.
+	CredentialExpires func(tenantID string) (time.Time, bool)
+
+	// GuardShare and GuardLeast are the guard against a policy pushed by
+	// mistake: where more than GuardLeast devices of a tenant, and more than
+	// GuardShare of them, turn the same way within an hour, an alarm is logged
+	// and shown, and where GuardHolds has the standing they turned to, they
+	// keep what Azure holds until [Engine.Approve]. A device's first standing
+	// is not a turn. Defaults 0.05, 20 and removed alone; a negative GuardShare
+	// means no guard, a GuardHolds that is empty and not nil an alarm alone.
+	GuardShare float64
+	GuardLeast int
+	GuardHolds []compliance.State
+
+	// MessageTimeout is how long a message may be in progress. Then it counts
+	// as failed, and a new one is sent. Default 24 hours.
+	MessageTimeout time.Duration
+
+	// Events: each change of a device's details is also written as an [Event].
+	// Default: none are.
+	Events bool
 
 	// Poll is how often the store is looked at where it cannot tell by itself
 	// that another process made something due. Default 5 seconds.
@@ -68,7 +102,13 @@ type Engine struct {
 	reporter azure.Reporter
 	o        Options
 	log      *slog.Logger
-	signal   chan struct{} // something may be due
+	ahead    atomic.Int64  // nanoseconds that the store's clock is ahead of this process's
+	signal   chan struct{} // something may be due, of woken
+	wakes    sync.Mutex
+	woken    map[string]bool // tenants, "" for any; true: their mode may be another
+	counted  counted
+
+	tenantLimits, wholeLimits limits
 }
 
 // New answers an Engine over a store and a reporter: a channel, or the router
@@ -89,31 +129,60 @@ func New(store Store, reporter azure.Reporter, o *Options) (*Engine, error) {
 	standard(&own.Lease, 2*time.Minute)
 	standard(&own.CallTimeout, time.Minute)
 	standard(&own.Linger, 2*time.Minute)
-	standard(&own.WritesPerSecond, 20)
+	standard(&own.TenantQuota, Quota{3000, 150 * time.Second})
+	standard(&own.ApplicationQuota, Quota{35000, 5 * time.Minute})
 	standard(&own.Burst, 40)
+	standard(&own.GuardShare, 0.05)
+	standard(&own.GuardLeast, 20)
+	if own.GuardHolds == nil {
+		own.GuardHolds = []compliance.State{compliance.StateRemoved}
+	}
+	own.GuardHolds = slices.Clone(own.GuardHolds)
+	standard(&own.MessageTimeout, 24*time.Hour)
 	standard(&own.Poll, 5*time.Second)
 	standard(&own.CallsInFlight, 32)
 	if own.CallTimeout <= 0 || own.Lease < own.CallTimeout+10*time.Second {
 		return nil, fmt.Errorf("reporting: CallTimeout %v has to be positive and well inside Lease %v", own.CallTimeout, own.Lease)
 	}
-	if own.RefreshEvery <= own.RefreshSpread || own.Poll <= 0 || own.CallsInFlight < 0 || own.WritesPerSecond < 0 || own.Burst < 1 {
-		return nil, errors.New("reporting: RefreshEvery has to be longer than RefreshSpread; Poll, CallsInFlight, WritesPerSecond and Burst have to be positive")
+	if own.RefreshEvery <= own.RefreshSpread || own.Poll <= 0 || own.CallsInFlight < 1 || own.Burst < 1 || own.MessageTimeout < 0 {
+		return nil, errors.New("reporting: RefreshEvery has to be longer than RefreshSpread; Poll, CallsInFlight, Burst and MessageTimeout have to be positive")
+	}
+	if err := errors.Join(own.TenantQuota.check("TenantQuota"), own.ApplicationQuota.check("ApplicationQuota")); err != nil {
+		return nil, err
 	}
 	log := own.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{store: store, reporter: reporter, o: own, log: log, signal: make(chan struct{}, 1)}, nil
+	return &Engine{
+		store: store, reporter: reporter, o: own, log: log, signal: make(chan struct{}, 1),
+		tenantLimits: within(own.TenantQuota.Writes, own.TenantQuota.Window, own.Burst),
+		wholeLimits:  within(own.ApplicationQuota.Writes, own.ApplicationQuota.Window, 2*own.Burst),
+	}, nil
 }
 
-func standard[T int | float64 | time.Duration](value *T, is T) {
-	if *value == 0 {
+// Quota is how many writes are allowed within a window of time.
+type Quota struct {
+	Writes int
+	Window time.Duration
+}
+
+func (q Quota) check(name string) error {
+	if q.Writes < 1 || q.Window <= 0 {
+		return fmt.Errorf("reporting: %s of %d writes in %v has to be positive", name, q.Writes, q.Window)
+	}
+	return nil
+}
+
+func standard[T comparable](value *T, is T) {
+	var none T
+	if *value == none {
 		*value = is
 	}
 }
 
-// rules are the settings by which a tenant's devices are decided about.
-func (e *Engine) rules(t *tenantDocument) *rules {
+// rules are the settings by which devices are decided about.
+func (e *Engine) rules() *rules {
 	k := &rules{
 		refresh: e.o.RefreshEvery, spread: e.o.RefreshSpread, flap: e.o.FlapDelay, deleteAfter: e.o.DeleteAfter,
 		carried: func(_ azure.Platform, i azure.Inventory) azure.Inventory { return i },
@@ -121,12 +190,23 @@ func (e *Engine) rules(t *tenantDocument) *rules {
 	if carrier, ok := e.reporter.(azure.InventoryCarrier); ok {
 		k.carried = carrier.CarriedInventory
 	}
-	k.reportOnly = t != nil && t.Mode == ModeReportOnly
 	return k
 }
 
-// wake tells Run that something may be due.
-func (e *Engine) wake() {
+// wake tells Run that something may be due, of these tenants or, with none, of
+// any. other: what is done for them may be another now than before.
+func (e *Engine) wake(other bool, tenants ...string) {
+	if len(tenants) == 0 {
+		tenants = []string{""}
+	}
+	e.wakes.Lock()
+	if e.woken == nil {
+		e.woken = map[string]bool{}
+	}
+	for _, tenant := range tenants {
+		e.woken[tenant] = e.woken[tenant] || other
+	}
+	e.wakes.Unlock()
 	select {
 	case e.signal <- struct{}{}:
 	default:

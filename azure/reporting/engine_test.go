@@ -81,7 +81,7 @@ func (h *host) details() status.Device {
 	if err := d.Validate(); err != nil {
 		h.t.Errorf("the details are not valid: %v\n%+v", err, d)
 	}
-	return d
+	return d.Device
 }
 
 func TestNewestStandingReachesAzure(t *testing.T) {

@@ -13,7 +13,7 @@ type errand struct {
 	row    Row // as claimed
 	target target
 	decision
-	closing *closing // of actClose
+	message *message // of actCheck
 	report  azure.Report
 	updated time.Time // the report's LastUpdateTime
 	owner   record    // of actReport: whose standing it is
@@ -27,7 +27,7 @@ type errand struct {
 // any more: it changed between planning and claiming.
 func newErrand(row Row, k *rules) (*errand, bool, error) {
 	n := &errand{row: row}
-	if err := decodeJSON(row, &n.target); err != nil {
+	if err := decodeTarget(row, row.Claims-1, &n.target); err != nil {
 		return nil, false, err
 	}
 	n.decision = n.target.decide(row.ClaimedAt, k)
@@ -46,14 +46,17 @@ func newErrand(row Row, k *rules) (*errand, bool, error) {
 		State: n.state,
 	}
 	switch n.act {
-	case actClose:
-		n.closing = n.target.Close
-		if len(n.target.Closing) > 0 {
-			n.closing = &n.target.Closing[0]
+	case actCheck:
+		if n.message = n.target.Message; n.closing != nil {
+			n.message = n.closing.Message
 		}
+	case actClose:
 		n.report.State = compliance.StateRemoved
 		n.report.Platform, n.report.UserID, n.report.UserPrincipalName = n.closing.Platform, n.closing.UserID, n.closing.UPN
-	case actReport, actDelete:
+	case actDelete:
+		// The record may have been forgotten since.
+		n.report.Platform, n.report.UserID, n.report.UserPrincipalName = n.target.platform(), n.target.Accepted.UserID, n.target.Accepted.UPN
+	case actReport:
 		r, _ := n.target.owner()
 		n.owner = *r
 		n.carried = k.carried(r.Platform, r.Inventory)

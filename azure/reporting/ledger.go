@@ -2,208 +2,258 @@ package reporting
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
 )
 
-// record writes the outcomes of errands of one tenant in one transaction, with
-// what they say of the tenant and of its pace.
-func (e *Engine) record(ctx context.Context, tenantID, letter string, errands, idleRows []*errand, k *rules) error {
-	verdict := judge(errands)
-	return e.store.Update(ctx, func(tx Tx) error {
-		if verdict.tenant() {
-			if err := e.recordTenant(tx, tenantID, verdict); err != nil {
+// call is what was claimed of one queue and sent together.
+type call struct {
+	tenantID string
+	letter   string // of the queue
+	tenant   tenantDocument
+	granted  int       // tokens that were taken for it
+	blamed   bool      // the pace remembers failures that a success ends
+	sentAt   time.Time // by the store's clock
+	errands  []*errand
+	idle     []*errand // nothing was to be done for them any more
+}
+
+// record writes the outcomes of a call in one transaction, with what they say
+// of the tenant and of its pace.
+func (e *Engine) record(ctx context.Context, c *call) error {
+	v := judge(c.errands)
+	all := slices.Concat(c.errands, c.idle)
+	var logs []func()
+	err := e.update(ctx, func(tx Tx) error {
+		logs = nil
+		if v.concerns(&c.tenant, c.letter, tx.Now()) {
+			log, err := e.recordTenant(tx, c.tenantID, c.letter, v)
+			if err != nil {
 				return err
 			}
+			logs = append(logs, log)
 		}
-		keys := make([]Key, 0, len(errands)+len(idleRows))
-		for _, n := range slices.Concat(errands, idleRows) {
+		keys := make([]Key, 0, len(all))
+		for _, n := range all {
 			keys = append(keys, n.row.Key)
 		}
 		rows, err := tx.Get(keys...)
 		if err != nil {
 			return err
 		}
+		k := e.rules()
+		var events []Row
 		for i := range rows {
-			row := &rows[i]
+			row, n := &rows[i], all[i]
 			if row.Version == 0 {
 				continue
 			}
 			var t target
-			if err := decodeJSON(*row, &t); err != nil {
+			if err := decodeTarget(*row, row.Claims, &t); err != nil {
 				return err
 			}
-			n := slices.Concat(errands, idleRows)[i]
 			// Claims and ClaimedAt together name one claim.
 			lost := !row.ClaimedAt.Equal(n.row.ClaimedAt) || row.Claims != n.row.Claims
-			if i < len(errands) {
-				t.settle(n, tx.Now(), &e.o, lost)
+			if i < len(c.errands) {
+				if e.o.Events {
+					before := t.everyDetails(&c.tenant, tx.Now(), k)
+					t.settle(n, tx.Now(), &e.o, lost)
+					events = append(events, t.news(c.tenantID, before, &c.tenant, tx.Now(), k)...)
+				} else {
+					t.settle(n, tx.Now(), &e.o, lost)
+				}
 			}
 			if !lost {
 				row.LeaseUntil, row.ClaimedAt, row.Claims = time.Time{}, time.Time{}, 0
+				t.calling = false
 			}
-			t.plan(row, tx.Now(), k)
+			if !t.plan(row, tx.Now(), k) {
+				if err := tx.Delete(row.Key); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := tx.Put(*row); err != nil {
 				return err
 			}
 		}
-		if verdict.wait > 0 {
-			return closeBudget(tx, tenantID, letter, verdict.wait)
+		if err := e.recordPace(tx, c, v); err != nil {
+			return err
 		}
-		return nil
+		return putEvents(tx, events)
 	})
+	if err == nil {
+		e.tell(c)
+		for _, log := range logs {
+			log()
+		}
+	}
+	return err
+}
+
+// tell counts and logs what came of a call.
+func (e *Engine) tell(c *call) {
+	for _, n := range c.errands {
+		fault := n.fault()
+		e.counted.outcome(n.act, fault)
+		if fault != nil {
+			e.log.Info("a report failed", "tenant", c.tenantID, "device", n.target.AzureID, "error", fault.Error(), "request", fault.RequestID)
+			continue
+		}
+		e.log.Debug("reported", "receipt", n.receipt)
+	}
 }
 
 // verdict is what one call says beyond its devices.
 type verdict struct {
-	success bool
-	fault   *azure.Error  // of the tenant
-	wait    time.Duration // Microsoft asks the queue to slow down
+	success   bool
+	fault     *azure.Error // of the tenant
+	refused   []string     // Azure ids whose write was forbidden
+	throttled *azure.Error
+	failed    *azure.Error // of the service
 }
 
 func judge(errands []*errand) verdict {
 	var v verdict
 	for _, n := range errands {
-		e, failed := errors.AsType[*azure.Error](n.err)
+		e := n.fault()
 		switch {
-		case !failed:
-			v.success = v.success || n.err == nil
+		case e == nil:
+			v.success = true
 		case e.Kind == azure.ErrThrottled:
-			v.wait = max(v.wait, e.RetryAfter, time.Second)
-		case e.Scope == azure.ScopeService && e.Kind != azure.ErrCanceled:
-			v.wait = max(v.wait, e.RetryAfter, 5*time.Second)
-		case e.Scope == azure.ScopeTenant && e.Kind != azure.ErrCanceled:
+			if v.throttled == nil || e.RetryAfter > v.throttled.RetryAfter {
+				v.throttled = e
+			}
+		case e.Scope == azure.ScopeService || e.Kind == azure.ErrUnavailable:
+			if e.Outcome != azure.OutcomeNotSent || v.failed == nil {
+				v.failed = e
+			}
+		case e.Scope == azure.ScopeTenant:
 			v.fault = e
+			if e.Kind == azure.ErrForbidden && n.act != actDelete {
+				v.refused = append(v.refused, n.target.AzureID)
+			}
 		}
 	}
 	return v
 }
 
-func (v verdict) tenant() bool { return v.success || v.fault != nil }
+// concerns reports whether the tenant's row has to be written: a success is
+// noted once a minute, for people to look at, unless it ends something.
+func (v verdict) concerns(t *tenantDocument, letter string, now time.Time) bool {
+	ch := t.channel(letter)
+	return v.fault != nil || v.success && (ch.Parked != nil || len(ch.Refused) > 0 || now.Sub(t.LastSuccess) >= time.Minute)
+}
 
-// recordTenant parks a tenant, or lets it go on. A refusal that may be one
-// device's (403) parks it only where no other device went through in the same
-// call.
-func (e *Engine) recordTenant(tx Tx, tenantID string, v verdict) error {
+// parkAfter is how many devices have to be refused, without a success between,
+// before a refusal that may be one device's counts as the tenant's.
+const parkAfter = 3
+
+// longestProbe is how long a parked tenant waits at most from one try to the
+// next, unless Microsoft asked for more.
+const longestProbe = 30 * time.Minute
+
+// recordTenant parks a tenant, or lets it go on. It answers what is to be
+// logged once that is committed.
+func (e *Engine) recordTenant(tx Tx, tenantID, letter string, v verdict) (log func(), err error) {
+	log = func() {}
 	rows, err := tx.Get(Key{Kind: kindTenant, Tenant: tenantID})
 	if err != nil || rows[0].Version == 0 {
-		return err
+		return log, err
 	}
 	var t tenantDocument
 	if err := decodeJSON(rows[0], &t); err != nil {
-		return err
+		return log, err
 	}
-	now := tx.Now()
-	if v.success {
-		// Written at most once a minute: it is for people to look at.
-		if t.Parked == nil && now.Sub(t.LastSuccess) < time.Minute {
-			return nil
+	now, ch := tx.Now(), t.channel(letter)
+	switch {
+	case v.success:
+		if ch.Parked != nil {
+			since := ch.Parked.Since
+			log = func() { e.log.Info("a tenant goes on", "tenant", tenantID, "queue", letter, "parked", since) }
 		}
-		t.Parked, t.LastSuccess = nil, now
-	} else {
+		*ch, t.LastSuccess = channelDocument{}, now
+	default:
+		for _, id := range v.refused {
+			if !slices.Contains(ch.Refused, id) && len(ch.Refused) < parkAfter {
+				ch.Refused = append(ch.Refused, id)
+			}
+		}
+		if v.fault.Kind == azure.ErrForbidden && len(ch.Refused) < parkAfter && ch.Parked == nil {
+			break
+		}
 		p := parking{Err: *v.fault, Since: now, Tries: 1}
 		p.Err.Err = nil
-		if t.Parked != nil {
-			p.Since, p.Tries = t.Parked.Since, t.Parked.Tries+1
+		if ch.Parked != nil {
+			p.Since, p.Tries = ch.Parked.Since, ch.Parked.Tries+1
+		} else {
+			log = func() {
+				e.log.Error("a tenant is parked", "tenant", tenantID, "queue", letter, "error", v.fault.Error(), "request", v.fault.RequestID)
+			}
 		}
-		p.Probe = now.Add(max(v.fault.RetryAfter, backOff(p.Tries, 30*time.Second, 30*time.Minute)))
-		t.Parked = &p
+		p.Probe = now.Add(max(v.fault.RetryAfter, backOff(p.Tries, 30*time.Second, longestProbe)))
+		ch.Parked = &p
 	}
 	rows[0].Data = encodeJSON(&t)
-	return tx.Put(rows[0])
+	return log, tx.Put(rows[0])
 }
 
-// budget is the pace of one tenant and channel, shared by all engines: a token
-// bucket that Microsoft can close for a while.
-type budget struct {
-	Tokens float64   `json:"tokens"`
-	At     time.Time `json:"at"`
-	Closed time.Time `json:"closed,omitzero"`
-	Tries  int       `json:"tries,omitempty"` // how often it was closed in a row
-}
+// askAgain is how long those wait who find somebody else trying.
+const askAgain = 5 * time.Second
 
-type grant struct {
-	n          int
-	urgentOnly bool
-}
-
-// spend takes up to want tokens. Half of a burst is kept for urgent work: below
-// it, what is taken is for that alone.
-func (e *Engine) spend(ctx context.Context, tenantID, letter string, want int) (g grant, wait time.Duration, err error) {
-	key := Key{kindBudget, tenantID, letter}
-	err = e.store.Update(ctx, func(tx Tx) error {
-		g, wait = grant{}, 0
-		rows, err := tx.Get(key)
+// unprobe gives the right to try back.
+func (e *Engine) unprobe(ctx context.Context, tenantID, letter string) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer stop()
+	err := e.update(ctx, func(tx Tx) error {
+		rows, err := tx.Get(Key{Kind: kindTenant, Tenant: tenantID})
 		if err != nil {
 			return err
 		}
-		now := tx.Now()
-		b := budget{Tokens: float64(e.o.Burst), At: now}
-		if err := decodeJSON(rows[0], &b); err != nil {
+		var t tenantDocument
+		if err := decodeJSON(rows[0], &t); err != nil || t.channel(letter).Parked == nil {
 			return err
 		}
-		if b.Closed.After(now) {
-			wait = b.Closed.Sub(now)
-			return nil
-		}
-		if now.After(b.At) {
-			b.Tokens = min(float64(e.o.Burst), b.Tokens+now.Sub(b.At).Seconds()*e.o.WritesPerSecond)
-			b.At = now
-		}
-		if b.Tokens < 1 {
-			wait = max(time.Millisecond, time.Duration((1-b.Tokens)/e.o.WritesPerSecond*float64(time.Second)))
-			return nil
-		}
-		reserve := float64(e.o.Burst) / 2
-		g.n = min(want, int(b.Tokens))
-		if free := int(b.Tokens - reserve); free >= 1 {
-			g.n = min(g.n, free)
-		} else {
-			g.urgentOnly = true
-		}
-		b.Tokens -= float64(g.n)
-		rows[0].Data = encodeJSON(&b)
-		return tx.Put(rows[0])
-	})
-	return g, wait, err
-}
-
-// refund gives back tokens that were not used. What cannot be given back is
-// lost for a moment, and never too much.
-func (e *Engine) refund(ctx context.Context, tenantID, letter string, n int) {
-	key := Key{kindBudget, tenantID, letter}
-	err := e.store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
-		rows, err := tx.Get(key)
-		if err != nil || rows[0].Version == 0 {
-			return err
-		}
-		var b budget
-		if err := decodeJSON(rows[0], &b); err != nil {
-			return err
-		}
-		b.Tokens = min(float64(e.o.Burst), b.Tokens+float64(n))
-		rows[0].Data = encodeJSON(&b)
+		p := t.channel(letter).Parked
+		p.Probe, p.Taken = tx.Now(), false
+		rows[0].Data = encodeJSON(&t)
 		return tx.Put(rows[0])
 	})
 	if err != nil {
-		e.log.Warn("tokens were not given back", "tenant", tenantID, "error", err)
+		e.log.Warn("the right to try was not given back", "tenant", tenantID, "error", err)
 	}
 }
 
-// closeBudget closes a queue for as long as Microsoft asked.
-func closeBudget(tx Tx, tenantID, letter string, wait time.Duration) error {
-	rows, err := tx.Get(Key{kindBudget, tenantID, letter})
-	if err != nil {
-		return err
-	}
-	b := budget{At: tx.Now()}
-	if err := decodeJSON(rows[0], &b); err != nil {
-		return err
-	}
-	later(&b.Closed, tx.Now().Add(wait))
-	rows[0].Data = encodeJSON(&b)
-	return tx.Put(rows[0])
+// probe takes the right to be the one call of a parked channel that is tried
+// now. It answers how long to wait where another has it or it is too early.
+func (e *Engine) probe(ctx context.Context, tenantID, letter string) (wait time.Duration, err error) {
+	err = e.update(ctx, func(tx Tx) error {
+		wait = 0
+		rows, err := tx.Get(Key{Kind: kindTenant, Tenant: tenantID})
+		if err != nil {
+			return err
+		}
+		var t tenantDocument
+		if err := decodeJSON(rows[0], &t); err != nil || t.channel(letter).Parked == nil {
+			return err
+		}
+		p := t.channel(letter).Parked
+		wait = p.Probe.Sub(tx.Now())
+		if longest := max(longestProbe, p.Err.RetryAfter, e.o.Lease); wait > longest {
+			wait = 0 // the clock was set back
+		}
+		if wait > 0 {
+			if p.Taken {
+				wait = min(wait, askAgain) // it may end the parking, or find nothing to try with
+			}
+			return nil
+		}
+		wait = 0
+		p.Probe, p.Taken = tx.Now().Add(e.o.Lease), true
+		rows[0].Data = encodeJSON(&t)
+		return tx.Put(rows[0])
+	})
+	return wait, err
 }

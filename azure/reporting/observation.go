@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,7 +33,8 @@ type Observation struct {
 
 	// EnrollmentID names the device's enrolment with the host, and EnrolledAt
 	// orders enrolments: a newer one clears a removal and owns the Azure id.
-	// Hosts that know neither leave both out; then a removal is final.
+	// Hosts that know neither leave both out; then a removal is final, and
+	// where two devices claim one Azure id the stricter standing is sent.
 	EnrollmentID string
 	EnrolledAt   time.Time
 
@@ -89,6 +91,7 @@ const (
 	mostDeviceID  = 150 // bytes
 	mostAccount   = 200
 	mostEnrolment = 200
+	mostName      = 1024
 	mostAhead     = 5 * time.Minute
 )
 
@@ -103,25 +106,30 @@ func (o *Observation) check(now time.Time) error {
 		case len(value) > most:
 			fault("%s of %d bytes is longer than %d", field, len(value), most)
 		case !utf8.ValidString(value) || containsControl(value):
-			fault("%s %.60q holds control characters or broken UTF-8", field, value)
+			fault("%s %s holds control characters or broken UTF-8", field, quote(value))
 		}
 	}
 	id := func(field, value string, needed bool) {
 		if value == "" && !needed || guid.Valid(value) {
 			return
 		}
-		fault("%s %.40q is not a GUID", field, value)
+		fault("%s %s is not a GUID", field, quote(value))
 	}
 	name("Account", o.Account, mostAccount, true)
 	id("TenantID", o.TenantID, true)
 	name("DeviceID", o.DeviceID, mostDeviceID, true)
 	name("EnrollmentID", o.EnrollmentID, mostEnrolment, false)
+	if n := len(o.UserPrincipalName); n > mostName || !utf8.ValidString(o.UserPrincipalName) || containsControl(o.UserPrincipalName) {
+		// Not its text: it is a user's name.
+		fault("UserPrincipalName of %d bytes is longer than %d, or holds control characters or broken UTF-8", n, mostName)
+	}
 	id("AzureDeviceID", o.AzureDeviceID, false)
 	id("UserID", o.UserID, false)
-	if text, err := o.Platform.MarshalText(); err != nil || len(text) == 0 {
+	var room [32]byte
+	if text, err := o.Platform.AppendText(room[:0]); err != nil || len(text) == 0 {
 		fault("Platform %v is not a platform", o.Platform)
 	}
-	if _, err := o.State.MarshalText(); err != nil {
+	if _, err := o.State.AppendText(room[:0]); err != nil {
 		fault("State %v is not a state", o.State)
 	}
 	switch {
@@ -130,10 +138,26 @@ func (o *Observation) check(now time.Time) error {
 	case o.SeenAt.After(now.Add(mostAhead)):
 		fault("SeenAt %s is %v ahead of the store's clock", o.SeenAt.UTC().Format(time.RFC3339), o.SeenAt.Sub(now).Round(time.Second))
 	}
+	for _, field := range []struct {
+		name string
+		time time.Time
+	}{{"SeenAt", o.SeenAt}, {"EnrolledAt", o.EnrolledAt}} {
+		if !field.time.IsZero() && field.time.Before(earliestTime) {
+			fault("%s %s is before 1970", field.name, field.time.UTC().Format(time.DateOnly))
+		}
+	}
 	if o.EnrolledAt.After(now.Add(mostAhead)) {
 		fault("EnrolledAt %s is %v ahead of the store's clock", o.EnrolledAt.UTC().Format(time.RFC3339), o.EnrolledAt.Sub(now).Round(time.Second))
 	}
 	return errors.Join(faults...)
+}
+
+// quote shows a value that is at fault, but for one that may be a user's name.
+func quote(s string) string {
+	if strings.Contains(s, "@") {
+		return fmt.Sprintf("of %d bytes", len(s))
+	}
+	return fmt.Sprintf("%.60q", s)
 }
 
 func containsControl(s string) bool {
@@ -145,8 +169,23 @@ func containsControl(s string) bool {
 	return false
 }
 
-// canonical puts ids and codes into the form in which they are compared.
-func (o *Observation) canonical() {
+// earliestTime is the earliest that is taken for a time of anything seen.
+var earliestTime = time.Unix(0, 0)
+
+// canonical puts ids, codes, names and times into the form in which they are
+// compared and kept. What is wrong with the inventory is mended, since it must
+// not keep a standing from being reported; the channel mends what Microsoft
+// would not take.
+func (o *Observation) canonical(now time.Time) {
+	o.Inventory.DeviceName = mended(o.Inventory.DeviceName)
+	o.Inventory.OSVersion = mended(o.Inventory.OSVersion)
+	if _, err := o.Inventory.Ownership.MarshalText(); err != nil {
+		o.Inventory.Ownership = azure.OwnershipUnspecified
+	}
+	if o.LastCheckIn.Before(earliestTime) || o.LastCheckIn.After(now.Add(mostAhead)) {
+		o.LastCheckIn = time.Time{} // not known
+	}
+
 	o.TenantID = guid.Canonical(o.TenantID)
 	o.AzureDeviceID = guid.Canonical(o.AzureDeviceID)
 	o.UserID = guid.Canonical(o.UserID)
@@ -154,6 +193,19 @@ func (o *Observation) canonical() {
 	o.EnrolledAt = stored(o.EnrolledAt)
 	o.SeenAt = stored(o.SeenAt)
 	o.LastCheckIn = stored(o.LastCheckIn)
+}
+
+// mended is a name as it is kept: UTF-8, and not longer than anybody needs.
+func mended(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	if len(name) <= mostName {
+		return name
+	}
+	cut := mostName
+	for !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut]
 }
 
 // stored is a time as a store keeps it.
@@ -177,9 +229,9 @@ func (o *Observation) digest() (d [16]byte) {
 	text(o.Account)
 	text(o.EnrollmentID)
 	b = binary.AppendVarint(b, micros(o.EnrolledAt))
-	text(o.AzureDeviceID)
-	text(string(o.ClientCode))
-	text(o.UserID)
+	text(guid.Canonical(o.AzureDeviceID))
+	text(string(status.ParseClientCode(string(o.ClientCode))))
+	text(guid.Canonical(o.UserID))
 	text(o.UserPrincipalName)
 	text(o.Inventory.DeviceName)
 	text(o.Inventory.OSVersion)
@@ -187,7 +239,9 @@ func (o *Observation) digest() (d [16]byte) {
 	b = append(b, 0)
 	b, _ = o.State.AppendText(b)
 	b = append(b, 0)
-	b, _ = o.Inventory.Ownership.AppendText(b)
+	if more, err := o.Inventory.Ownership.AppendText(b); err == nil { // else it is mended
+		b = more
+	}
 	sum := sha256.Sum256(b)
 	copy(d[:], sum[:])
 	return d

@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -14,60 +15,148 @@ import (
 const (
 	pollAfter = 5 * time.Second
 	pollMost  = 15 * time.Minute
-	pollEnd   = 24 * time.Hour // then it counts as failed, and is sent anew
 )
+
+// fault answers the error of an errand in the form that the engine works with:
+// nil, or an *azure.Error that says what happened.
+func (n *errand) fault() *azure.Error {
+	if n.err == nil {
+		if (n.act == actReport || n.act == actClose) && n.receipt.AcceptedAt.IsZero() && n.receipt.State == status.ReportStateUnspecified {
+			return foreign("the reporter answered neither an acceptance nor an error")
+		}
+		return nil
+	}
+	e, ok := errors.AsType[*azure.Error](n.err)
+	if !ok {
+		return foreign("the reporter answered an error of its own")
+	}
+	if e.Kind == azure.ErrCanceled {
+		// The call's deadline: it is the only end that a call's context has.
+		late := *e
+		late.Kind, late.Err = azure.ErrUnavailable, errNoAnswer
+		return &late
+	}
+	return e
+}
+
+// foreign is what a reporter failed with that does not keep its contract.
+func foreign(text string) *azure.Error {
+	return &azure.Error{Kind: azure.ErrUnexpected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown, Err: errors.New(text)}
+}
+
+var errNoAnswer = errors.New("no answer in time")
 
 // settle puts the outcome of an errand into the target, which may have changed
 // since it was claimed. lost: the lease was lost meanwhile.
 func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
-	failed, _ := errors.AsType[*azure.Error](n.err)
-	if n.err != nil && failed == nil {
-		failed = &azure.Error{Kind: azure.ErrUnexpected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown, Err: errors.New("the reporter answered an error of its own")}
-	}
+	failed := n.fault()
 	switch n.act {
 	case actCheck:
-		t.checked(n, failed, now)
+		t.checked(n, failed, now, o)
 		return
 	case actDelete:
 		t.deleted(n, failed, now)
 		return
 	}
 	later(&t.Floor, n.updated)
-	if failed != nil && n.receipt.AcceptedAt.IsZero() {
-		t.failed(failed, now)
-		if n.act == actClose && t.Failure != nil && t.Failure.Retry.IsZero() {
-			t.closed(n, now) // refused for good: nothing more can be done there
-			t.Failure = nil
-		}
-	} else {
-		t.Failure, t.Sync = nil, false
-		if n.act == actClose {
-			t.closed(n, now)
-		} else {
-			t.accept(n, now, o)
-		}
+	accepted := failed == nil || !n.receipt.AcceptedAt.IsZero()
+
+	// An earlier call may arrive after this one: one of a claim that has no
+	// outcome, of another engine, or one that was given up.
+	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(now) || d.Until.Sub(now) > 2*o.Linger })
+	if n.row.Claims > 1 || lost {
+		t.doubt(compliance.StateUnspecified, now.Add(o.Linger))
 	}
+	if !accepted && failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 {
+		t.doubt(n.report.State, now.Add(o.Linger))
+	}
+	if accepted {
+		t.Unsure = nil
+	} else if failed.Outcome == azure.OutcomeUnknown {
+		t.unsure(n.report.State)
+	}
+	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
+	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(soon(n.target.Linger, longestRetry, n.row.ClaimedAt))
 	switch {
-	case n.row.Claims > 1, lost:
-		// An earlier call, or one of another engine, may still arrive.
+	case overtaken:
 		t.Again, t.Linger = true, now.Add(o.Linger)
-	case failed == nil && n.target.Again && !n.row.ClaimedAt.Before(n.target.Linger):
+	case lingered:
 		t.Again, t.Linger = false, time.Time{}
 	}
+
+	switch {
+	case !accepted && n.act == actClose:
+		if c := t.closing(n.closing); c != nil && !c.failed(failed, now) {
+			t.closed(n, now)
+		}
+	case !accepted:
+		t.failed(failed, now)
+		t.overtake(n, now)
+	case n.act == actClose:
+		c := t.closing(n.closing)
+		switch {
+		case c != nil && n.receipt.State == status.InProgress:
+			c.Message = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}
+		case !t.Again:
+			t.closed(n, now)
+		}
+		if c == nil && n.closing.UserID != "" && n.closing.UserID == t.user() {
+			t.Again, t.Linger = true, now // the user came back meanwhile
+		}
+	default:
+		t.accept(n, now, o)
+		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
+		if r, _ := t.owner(); r == nil {
+			// Its device went elsewhere while it was reported here.
+			t.DeleteAt = time.Time{}
+			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {
+				t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
+			}
+		}
+	}
+}
+
+// unsure notes that Azure may hold a standing.
+func (t *target) unsure(s compliance.State) {
+	if !slices.Contains(t.Unsure, s) {
+		t.Unsure = append(t.Unsure, s)
+	}
+}
+
+// overtake lets a standing go that came to be while another was on its way and
+// failed: that failure is not its own.
+func (t *target) overtake(n *errand, now time.Time) {
+	was, _ := n.target.owner()
+	is, _ := t.owner()
+	if was == nil || is == nil {
+		return
+	}
+	changed := was.State != is.State || was.Code != is.Code || was.enrolment() != is.enrolment()
+	if changed || was.Inventory != is.Inventory || was.UserID != is.UserID || was.UPN != is.UPN || was.Platform != is.Platform {
+		t.forgive(changed, now)
+	}
+}
+
+// doubt notes that an attempt may still arrive.
+func (t *target) doubt(s compliance.State, until time.Time) {
+	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
 }
 
 // accept takes a standing that Microsoft accepted.
 func (t *target) accept(n *errand, now time.Time, o *Options) {
-	before := t.Accepted
+	before, enrolment := t.Accepted, n.owner.enrolment()
+	if n.report.State == compliance.StateRemoved && n.owner.State != compliance.StateRemoved && before != nil {
+		enrolment = before.Enrolment // a removal of before, once more
+	}
 	t.Accepted = &accepted{
-		State: n.report.State, At: stored(n.receipt.AcceptedAt), UserID: n.owner.UserID, UPN: n.owner.UPN,
-		Platform: n.owner.Platform, Enrolment: n.owner.enrolment(), Inventory: n.carried, Removal: n.receipt.Removal,
+		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
+		Platform: n.owner.Platform, Enrolment: enrolment, Inventory: n.carried, Removal: n.receipt.Removal,
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
-		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}, before
+		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure}, before
 	}
-	t.DeleteAt, t.Deletions = time.Time{}, 0
+	t.DeleteAt, t.Deletions, t.Kept = time.Time{}, 0, ""
 	switch n.report.State {
 	case compliance.StateCompliant:
 		t.CompliantAt = t.Accepted.At
@@ -84,91 +173,151 @@ const closedEnrolment = "\x00closed"
 
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
-	if len(n.target.Closing) > 0 {
-		for i, c := range t.Closing {
-			if c == *n.closing {
-				t.Closing = append(t.Closing[:i:i], t.Closing[i+1:]...)
-				break
-			}
+	c := t.closing(n.closing)
+	switch {
+	case c == nil:
+		return // it was claimed again meanwhile
+	case c == t.Close:
+		t.Close = nil
+	default: // of an earlier user
+		t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID })
+		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
+			return
 		}
-		return
 	}
-	t.Close = nil
 	t.Message, t.Before = nil, nil
-	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
+	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 }
 
 // checked takes the answer to the question how a message stands.
-func (t *target) checked(n *errand, failed *azure.Error, now time.Time) {
+func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Options) {
 	m := t.Message
-	if m == nil || n.target.Message == nil || m.Receipt.MessageID != n.target.Message.Receipt.MessageID {
+	var c *closing
+	if n.closing != nil {
+		m = nil
+		if c = t.closing(n.closing); c != nil {
+			m = c.Message
+		}
+	}
+	if m == nil || m.Receipt.MessageID != n.message.Receipt.MessageID {
 		return // a newer standing took its place
 	}
+	var why *azure.Error
 	switch {
 	case failed == nil && n.receipt.State == status.Successful:
-		t.Message, t.Before = nil, nil
+		if c != nil {
+			t.closed(n, now)
+		} else {
+			t.Message, t.Before = nil, nil
+		}
 		return
 	case failed == nil && n.receipt.State == status.Failed:
-		e := n.receipt.Failure
-		if e == nil {
-			e = &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+		if why = n.receipt.Failure; why == nil {
+			why = &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
 		}
-		t.Message, t.Accepted, t.Before = nil, t.Before, nil
-		t.failed(e, now)
+	case now.Sub(m.Since) > o.MessageTimeout:
+		why = &azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}
+	default:
+		m.Polls++
+		wait := pollMost
+		if m.Polls < 12 {
+			wait = min(pollMost, pollAfter<<m.Polls)
+		}
+		if failed != nil {
+			wait = max(wait, failed.RetryAfter)
+		}
+		m.PollAt = now.Add(wait)
 		return
-	case now.Sub(m.Since) > pollEnd:
-		t.Message, t.Accepted, t.Before = nil, t.Before, nil
-		t.failed(&azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown,
-			Err: errors.New("the message was in progress for a day")}, now)
-		return
 	}
-	m.Polls++
-	wait := pollMost
-	if m.Polls < 12 {
-		wait = min(pollMost, pollAfter<<m.Polls)
+	switch {
+	case c != nil:
+		if !c.failed(why, now) {
+			t.closed(n, now)
+		}
+	default:
+		// What was before may never have come to be, and this one may still.
+		if why.Outcome == azure.OutcomeUnknown {
+			t.unsure(t.Accepted.State)
+		}
+		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
+		t.Again, t.Linger = true, now
+		t.failed(why, now)
+		if why.Outcome != azure.OutcomeUnknown {
+			t.overtake(n, now)
+		}
 	}
-	if failed != nil {
-		wait = max(wait, failed.RetryAfter)
-	}
-	m.PollAt = now.Add(wait)
 }
 
 // deleted takes the outcome of a removal's second step.
 func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
-	if failed == nil || failed.Kind == azure.ErrForbidden || failed.Kind == azure.ErrUnsupported {
-		t.DeleteAt = time.Time{}
-		if failed == nil && t.Accepted != nil {
-			t.Accepted.Removal = n.receipt.Removal
-		}
-		return
+	if t.DeleteAt.IsZero() || t.Accepted == nil || t.Accepted.State != compliance.StateRemoved {
+		return // it was reported anew meanwhile
 	}
-	t.Deletions++
-	t.DeleteAt = now.Add(max(failed.RetryAfter, backOff(t.Deletions, time.Minute, 24*time.Hour)))
+	switch {
+	case failed == nil:
+		t.DeleteAt, t.Accepted.Removal = time.Time{}, n.receipt.Removal
+		if n.receipt.Failure != nil {
+			t.Kept = n.receipt.Failure.Kind
+		}
+	case failed.Kind == azure.ErrForbidden || failed.Kind == azure.ErrUnsupported || failed.Kind == azure.ErrRejected || failed.Kind == azure.ErrInvalid:
+		t.DeleteAt, t.Kept = time.Time{}, failed.Kind // the first step stands
+	case failed.Kind == azure.ErrConflict:
+		// Azure shows the device as compliant: somebody else wrote it. The
+		// first step comes first again.
+		t.DeleteAt, t.Again, t.Linger = time.Time{}, true, now
+	default:
+		t.Deletions++
+		t.DeleteAt = now.Add(max(failed.RetryAfter, backOff(t.Deletions, time.Minute, 24*time.Hour)))
+	}
 }
 
 // failed takes a failure and says when to try again. A zero Retry means: when
 // something changes, or with the weekly report.
 func (t *target) failed(e *azure.Error, now time.Time) {
-	if e.Kind == azure.ErrCanceled {
-		return // this process ends, or took too long: the device is not to blame
-	}
-	f := &failure{Err: *e, At: now, Tries: 1, Since: now}
+	f := &failure{Err: *e, At: now, Since: now}
 	if t.Failure != nil {
-		f.Tries = t.Failure.Tries + 1
+		f.Tries = t.Failure.Tries
 		if t.Failure.Err.Kind == e.Kind {
 			f.Since = t.Failure.Since
 		}
 	}
 	f.Err.Err = nil
-	switch e.Kind {
-	case azure.ErrInvalid, azure.ErrUnsupported, azure.ErrRejected:
-	case azure.ErrDeviceNotFound, azure.ErrUserNotFound:
+	if passes(e) {
+		// The queue waits, not the device.
+		f.Retry = now
+		t.Failure = f
+		return
+	}
+	f.Tries++
+	switch {
+	case final(e):
+	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
 		f.Retry = now.Add(absentRetry(f.Tries))
 	default:
-		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, 15*time.Minute)))
+		most := 15 * time.Minute
+		switch {
+		case e.Kind == azure.ErrForbidden:
+			most = time.Hour // it may be this device's fault, and last
+		case e.Scope == azure.ScopeTenant:
+			most = 2 * time.Minute // it is the tenant that waits
+		}
+		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, most)))
 	}
 	t.Failure = f
 }
+
+// passes reports whether a failure is the queue's to wait for.
+func passes(e *azure.Error) bool {
+	return e.Kind == azure.ErrThrottled || e.Outcome == azure.OutcomeNotSent && e.Kind == azure.ErrUnavailable
+}
+
+// final reports whether the same report will be refused again.
+func final(e *azure.Error) bool {
+	return e.Outcome != azure.OutcomeUnknown && (e.Kind == azure.ErrInvalid || e.Kind == azure.ErrUnsupported || e.Kind == azure.ErrRejected)
+}
+
+// longestRetry is the longest wait that is not Microsoft's.
+const longestRetry = 24 * time.Hour
 
 // absentRetry is when to look again for a device that Azure does not know: soon
 // after a registration it may be replication, after a day it is not.

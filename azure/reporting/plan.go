@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -24,15 +25,18 @@ func (t *target) plan(row *Row, now time.Time, k *rules) bool {
 		return false
 	}
 	d := t.decide(now, k)
-	row.Queue, row.Due, row.Urgency, row.Since = "", time.Time{}, 0, time.Time{}
+	before := *row
+	row.Queue, row.Due, row.Urgency = "", time.Time{}, 0
 	if d.act != actNothing {
 		row.Queue = row.Tenant + "/" + t.queue(d.act)
 		row.Due, row.Urgency = stored(d.due), d.urgency
+		if before.Queue == row.Queue && before.Urgency == row.Urgency && !d.due.After(now) && before.Due.Before(row.Due) {
+			row.Due = before.Due // it keeps its place
+		}
 	}
-	if r, _ := t.owner(); r != nil && t.unsent(d) {
-		row.Since = r.Since
-	}
-	row.Label = t.label(d)
+	var p phase
+	p, row.Since = t.phase(d)
+	row.Label = t.label(d, p)
 	row.Data = encodeJSON(t)
 	return true
 }
@@ -70,20 +74,82 @@ func (t *target) platform() azure.Platform {
 
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
-	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Accepted.State != d.state)
+	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.Accepted.Enrolment == closedEnrolment && !t.ownerClosed() ||
+		t.uncertain(d.state))
+}
+
+// ownerClosed reports whether the closing of the id has done what its owner's
+// removal asks for.
+func (t *target) ownerClosed() bool {
+	r, _ := t.owner()
+	return r != nil && t.closedSince(r)
+}
+
+// phase says where a target stands on the way of its newest standing, for
+// counting.
+type phase string
+
+const (
+	phaseIdle      phase = ""          // nothing is to be sent or known
+	phaseUnsent    phase = "unsent"    // since the standing came to be
+	phaseMessage   phase = "message"   // in progress since it was accepted
+	phaseConfirmed phase = "confirmed" // accepted at
+	phaseHeld      phase = "held"      // by the guard, since the standing came to be
+	phaseWaits     phase = "waits"     // for the device, its user or the host
+)
+
+// phase answers a target's phase and since when it is in it.
+func (t *target) phase(d decision) (phase, time.Time) {
+	r, _ := t.owner()
+	switch {
+	case d.act == actClose && r == nil:
+		return phaseUnsent, t.Floor
+	case r == nil && d.act == actCheck && d.closing != nil:
+		return phaseMessage, d.closing.Message.Since
+	case r == nil:
+		return phaseIdle, time.Time{}
+	case d.blank == status.BlankHeld:
+		return phaseHeld, r.Since
+	case t.unsent(d) && d.act == actNothing:
+		return phaseWaits, time.Time{}
+	case t.unsent(d) || d.act == actClose:
+		return phaseUnsent, r.Since
+	case t.Message != nil:
+		return phaseMessage, t.Message.Since
+	case d.act == actReport && t.Accepted != nil:
+		return phaseConfirmed, t.Accepted.At
+	}
+	return phaseIdle, time.Time{}
 }
 
 // label is what a target is counted by: the report's state, what Azure holds,
-// and the kind of the failure, behind one another.
-func (t *target) label(d decision) string {
+// the kind of the failure and the phase, behind one another.
+func (t *target) label(d decision, p phase) string {
 	held, kind := compliance.StateUnspecified, ""
 	if t.Accepted != nil {
 		held = t.Accepted.State
 	}
 	if t.Failure != nil {
 		kind = string(t.Failure.Err.Kind)
+		kind = strings.ToValidUTF8(kind[:min(len(kind), mostKind)], "")
+		kind = strings.NewReplacer("|", "/", "\x00", "/").Replace(kind)
 	}
-	return t.reportState(d).String() + "|" + held.String() + "|" + kind
+	return t.reportState(d).String() + "|" + held.String() + "|" + kind + "|" + string(p)
+}
+
+// mostKind is how much of a kind stands in a label. The kinds of package azure
+// are shorter; a host's reporter may have others.
+const mostKind = 40
+
+// parseLabel is the opposite of label.
+func parseLabel(label string) (state status.ReportState, held compliance.State, kind azure.Kind, p phase) {
+	parts := strings.SplitN(label, "|", 4)
+	if len(parts) != 4 {
+		return
+	}
+	_ = state.UnmarshalText([]byte(parts[0])) // "unspecified" is the zero value
+	_ = held.UnmarshalText([]byte(parts[1]))
+	return state, held, azure.Kind(parts[2]), phase(parts[3])
 }
 
 // reportState answers where the report of the newest standing stands.
@@ -109,5 +175,8 @@ func (t *target) reportState(d decision) status.ReportState {
 }
 
 // shown reports whether a failure is shown as Failed, rather than as something
-// still in progress: a refusal is; what passes by itself is not.
-func (f *failure) shown() bool { return f.Retry.IsZero() || f.Tries > 28 }
+// still in progress: a refusal is, and what was tried for a day; that Microsoft
+// does not answer says nothing of the device and passes by itself.
+func (f *failure) shown() bool {
+	return f.Retry.IsZero() || f.Tries > 28 && f.Err.Kind != azure.ErrUnavailable
+}

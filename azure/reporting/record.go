@@ -19,19 +19,29 @@ type record struct {
 	UserID   string            `json:"userId,omitempty"`
 	UPN      string            `json:"upn,omitempty"`
 
-	// State is the newest standing that was evaluated, and Since when it came
-	// to be.
+	// State is the newest standing that was evaluated, and Since when this
+	// engine learned of it, by the store's clock.
 	State compliance.State `json:"state,omitempty"`
 	Since time.Time        `json:"since,omitzero"`
+
+	// Turned is when the standing last turned each way, as the guard counted
+	// it.
+	Turned turns `json:"turned,omitzero"`
+
+	// Sequence numbers the record's events.
+	Sequence int64 `json:"sequence,omitempty"`
 
 	Inventory   azure.Inventory `json:"inventory,omitzero"`
 	LastCheckIn time.Time       `json:"lastCheckIn,omitzero"`
 	SeenAt      time.Time       `json:"seenAt"`
+	FirstSeen   time.Time       `json:"firstSeen"` // of this enrolment, or of this record
 	Version     uint64          `json:"version,omitempty"`
 
 	// Waits: compliant waits until MSAL says Success again, since the user is
-	// another one or the enrolment is.
+	// another one or the enrolment is. NoID: and until the device of this
+	// enrolment has given an Azure id.
 	Waits bool `json:"waits,omitempty"`
+	NoID  bool `json:"noId,omitempty"`
 
 	// Released: removed while another record owns the Azure id. The claim is
 	// gone and nothing is sent for it.
@@ -95,6 +105,18 @@ func (r *record) compare(o *Observation) order {
 	return orderNewer
 }
 
+// removedBy reports whether o, which is older than what is known, is the removal
+// of r's enrolment.
+func (r *record) removedBy(o *Observation) bool {
+	if o.State != compliance.StateRemoved || r.State == compliance.StateRemoved {
+		return false
+	}
+	if o.EnrollmentID != "" {
+		return o.EnrollmentID == r.Enrolment
+	}
+	return !o.SeenAt.Before(r.FirstSeen)
+}
+
 // enrol begins a new enrolment: the removal is over, what MSAL said is too,
 // and the last Azure id serves for everything but a claim of compliance until
 // the device gives a new one.
@@ -102,13 +124,13 @@ func (r *record) enrol(o *Observation) {
 	*r = record{
 		Host: r.Host, Enrolment: o.EnrollmentID, EnrolledAt: o.EnrolledAt,
 		Platform: o.Platform, UserID: r.UserID, UPN: r.UPN, Inventory: r.Inventory, LastCheckIn: r.LastCheckIn,
-		Waits: true,
+		Turned: r.Turned, Sequence: r.Sequence, Waits: true, NoID: true,
 	}
 }
 
 // take puts what o says into r and reports whether anything but times
 // changed. The standing of a removed enrolment is final.
-func (r *record) take(o *Observation, rank order) (changed bool) {
+func (r *record) take(o *Observation, rank order, now time.Time) (changed bool) {
 	before := *r
 	if o.EnrollmentID != "" {
 		r.Enrolment = o.EnrollmentID
@@ -131,18 +153,24 @@ func (r *record) take(o *Observation, rank order) (changed bool) {
 		}
 		r.UserID = o.UserID
 	}
+	if o.AzureDeviceID != "" {
+		r.NoID = false
+	}
 	if r.Waits && o.ClientCode == status.CodeSuccess || r.Waits && r.Platform == azure.PlatformWindows && o.AzureDeviceID != "" && r.Code == "" {
 		r.Waits = false
 	}
 	if o.State != compliance.StateUnspecified && before.State != compliance.StateRemoved &&
 		(rank != orderTie || stricter(o.State, before.State) > 0) && o.State != before.State {
-		r.State, r.Since = o.State, o.SeenAt
+		r.State, r.Since = o.State, now
 	}
 	later(&r.LastCheckIn, o.LastCheckIn)
 	comparable := *r
-	comparable.LastCheckIn, comparable.SeenAt, comparable.Version = before.LastCheckIn, before.SeenAt, before.Version
+	comparable.LastCheckIn, comparable.SeenAt, comparable.Version, comparable.FirstSeen = before.LastCheckIn, before.SeenAt, before.Version, before.FirstSeen
 	changed = comparable != before
 	later(&r.SeenAt, o.SeenAt)
+	if r.FirstSeen.IsZero() || o.SeenAt.Before(r.FirstSeen) {
+		r.FirstSeen = o.SeenAt
+	}
 	r.Version = max(r.Version, o.Version)
 	return changed
 }

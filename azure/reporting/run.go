@@ -2,97 +2,169 @@ package reporting
 
 import (
 	"context"
-	"fmt"
+	"maps"
+	"runtime/pprof"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/mdmkit/devicestatus/azure"
 )
 
 // Run reports what is due until ctx ends. Then it waits for the calls under
-// way, each no longer than Options.CallTimeout, and returns nil; it leaves no
-// goroutine. An error is one of the store that does not pass by itself. Engines
-// that share a store may all run, also several times in one process.
+// way, each no longer than Options.CallTimeout, records what came of them, and
+// returns nil; it leaves no goroutine. Before ctx has ended it returns only
+// where the store says that it cannot go on.
+//
+// Observe may be called before, beside and after Run; what was observed while
+// nothing ran is sent when something does. Engines that share a store may all
+// run, in one process or in many, and Run may be called again, also while
+// another call of it runs: they share the work. A mode that was set, and what
+// was approved, synced or removed, is durable when the call returned, and
+// holds for all of them.
 func (e *Engine) Run(ctx context.Context) error {
-	r := &run{e: e, ctx: ctx, busy: map[string]bool{}, skip: map[string]time.Time{}, done: make(chan served), horizon: e.o.Poll}
+	r := &run{e: e, ctx: ctx, known: map[string]*queue{}, done: make(chan served)}
 	if waker, ok := e.store.(Waker); ok {
-		r.horizon = mostSleep
 		r.workers.Go(func() {
 			for waker.Wait(ctx) == nil {
-				e.wake()
+				e.wake(false)
 			}
 		})
 	}
 	defer r.workers.Wait()
-	for {
-		next, err := r.dispatch()
-		if err != nil && ctx.Err() == nil {
-			e.log.Warn("the store failed", "error", err)
-			next = time.Now().Add(e.o.Poll)
+	r.lookAt = time.Now()
+	for ctx.Err() == nil {
+		if !time.Now().Before(r.lookAt) {
+			r.look()
+		}
+		next := r.start()
+		if r.lookAt.Before(next) {
+			next = r.lookAt
+		}
+		// What is there already is taken in a fixed order, so that a run that
+		// is simulated can be repeated.
+		select {
+		case s := <-r.done:
+			r.served(s)
+			continue
+		default:
+		}
+		select {
+		case <-e.signal:
+			r.woken()
+			continue
+		default:
 		}
 		timer := time.NewTimer(max(0, time.Until(next)))
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return nil
 		case s := <-r.done:
-			delete(r.busy, s.queue)
-			delete(r.skip, s.queue)
-			if s.wait > 0 {
-				r.skip[s.queue] = time.Now().Add(s.wait)
-			}
+			r.served(s)
 		case <-e.signal:
-			clear(r.skip)
+			r.woken()
 		case <-timer.C:
 		}
 		timer.Stop()
 	}
+	for r.inFlight > 0 {
+		r.served(<-r.done)
+	}
+	return nil
 }
-
-// mostSleep is how long Run sleeps at most where the store wakes it.
-const mostSleep = 10 * time.Minute
 
 // run is one Run. It belongs to the goroutine of Run.
 type run struct {
-	e       *Engine
-	ctx     context.Context
-	workers sync.WaitGroup
-	busy    map[string]bool      // queues with a call under way
-	skip    map[string]time.Time // queues that cannot be served before then
-	done    chan served
-	horizon time.Duration // when to look again where nothing is known to be due
+	e        *Engine
+	ctx      context.Context
+	workers  sync.WaitGroup
+	known    map[string]*queue // those that may have something due
+	order    []string          // the names of known, in turn
+	inFlight int
+	done     chan served
+	looked   time.Time
+	lookAt   time.Time // when the store is asked again what is due
 }
 
-// served is what a worker hands back: how long its queue has to wait.
+// queue is a queue of the store's. Two calls of it may be under way at once:
+// one takes what is due in its order, the other only what users wait for, so
+// that neither a slow call nor the pace of routine work keeps those waiting.
+type queue struct {
+	name  string
+	paced bool
+	lanes [2]lane
+	turns int // claims of the first lane
+}
+
+const (
+	laneAny    = 0
+	laneUrgent = 1
+)
+
+type lane struct {
+	busy bool
+	many int       // how much it asks for; zero: it was not asked yet
+	skip time.Time // nothing to be had before
+	why  waiting
+
+	// woken: the tenant may be another than the one by which a call that is
+	// under way was decided about.
+	woken bool
+}
+
+// off reports whether a lane waits because nothing is sent for the tenant.
+func (l *lane) off(now time.Time) bool { return l.why == waitsTenant && l.skip.After(now) }
+
+// waiting says why a lane waits.
+type waiting uint8
+
+const (
+	waitsPace   waiting = iota // for tokens, or a parked tenant's next try
+	waitsWork                  // it found nothing that users wait for
+	waitsTenant                // the tenant is off
+)
+
+// wake lets lanes go on that found nothing to do; other: also those whose
+// tenant may be another now.
+func (q *queue) wake(other bool) {
+	for i := range q.lanes {
+		l := &q.lanes[i]
+		if l.why == waitsWork || other {
+			l.skip = time.Time{}
+		}
+		l.woken = l.woken || other && l.busy
+	}
+}
+
+// served is what a worker hands back.
 type served struct {
 	queue string
-	wait  time.Duration
+	lane  int
+	more  bool          // it found as much as it could take
+	wait  time.Duration // how long the lane has to wait
+	why   waiting
 }
 
-// dispatch gives every queue that can be served to a worker, one call a queue
-// at a time, and answers when to look again.
-func (r *run) dispatch() (time.Time, error) {
-	next := time.Now().Add(r.horizon)
+// looking is the least time between two looks for what is due: a look costs
+// something for each queue.
+const looking = 100 * time.Millisecond
+
+// urgentEvery is how often the second lane of a queue is tried at least where
+// nothing says that it would find something.
+const urgentEvery = 500 * time.Millisecond
+
+// look asks the store which queues have something due, and when to ask again.
+func (r *run) look() {
 	const page = 500
+	r.looked = time.Now()
+	r.lookAt = r.looked.Add(r.e.o.Poll)
 	for after := ""; ; {
 		queues, err := r.e.store.Queues(r.ctx, after, page)
 		if err != nil {
-			return next, err
+			r.failed(err)
+			return
 		}
-		now := time.Now()
-		for _, queue := range queues {
-			until := r.skip[queue]
-			switch {
-			case r.busy[queue]:
-			case until.After(now):
-				if until.Before(next) {
-					next = until
-				}
-			case len(r.busy) < r.e.o.CallsInFlight:
-				r.busy[queue] = true
-				r.workers.Go(func() { r.work(queue) })
-			}
+		for _, name := range queues {
+			r.add(name)
 		}
 		if len(queues) < page {
 			break
@@ -100,147 +172,169 @@ func (r *run) dispatch() (time.Time, error) {
 		after = queues[len(queues)-1]
 	}
 	due, err := r.e.store.NextDue(r.ctx)
-	if err == nil && !due.IsZero() && due.Before(next) {
-		next = due
-	}
-	return next, err
-}
-
-// work serves one queue once.
-func (r *run) work(queue string) {
-	wait, err := r.e.serve(r.ctx, queue)
-	if err != nil && r.ctx.Err() == nil {
-		r.e.log.Warn("a queue was not served", "queue", queue, "error", err)
-		wait = r.e.o.Poll
-	}
-	select {
-	case r.done <- served{queue, wait}:
-	case <-r.ctx.Done():
-	}
-}
-
-// idle is how long a queue whose tenant is off or not registered is left
-// alone; a change of mode wakes it.
-const idle = time.Minute
-
-// serve claims what is due in a queue, sends it, and records what came of it.
-// It answers how long the queue has to wait.
-func (e *Engine) serve(ctx context.Context, queue string) (time.Duration, error) {
-	tenantID, letter, _ := strings.Cut(queue, "/")
-	t, known, err := e.tenant(ctx, tenantID)
-	if err != nil || !known || t.Mode != ModeOn {
-		return idle, err
-	}
-	limit := mostAtOnce
-	if p := t.Parked; p != nil {
-		if wait := time.Until(p.Probe); wait > 0 {
-			return wait, nil
-		}
-		limit = 1 // a probe, each time by the device that is due next
-	}
-	urgent, spent := false, false
-	if letter == queueGraph || letter == queuePartner {
-		granted, wait, err := e.spend(ctx, tenantID, letter, limit)
-		if err != nil || granted.n == 0 {
-			return wait, err
-		}
-		limit, urgent, spent = granted.n, granted.urgentOnly, true
-	}
-	most := urgencyDelete
-	if urgent {
-		most = urgencyCompliant
-	}
-	rows, err := e.store.Claim(ctx, Claim{Queue: queue, Limit: limit, Lease: e.o.Lease, Most: most})
-	if spent && len(rows) < limit {
-		e.refund(ctx, tenantID, letter, limit-len(rows))
-	}
 	if err != nil {
-		return 0, err
+		r.failed(err)
+		return
 	}
-	if len(rows) == 0 {
-		if urgent {
-			return time.Second, nil // the reserve is for urgent work, and there is none
-		}
-		return 0, nil
+	if !due.IsZero() {
+		r.lookBy(r.e.until(due))
 	}
-	return 0, e.deliver(ctx, tenantID, letter, rows, e.rules(&t))
 }
 
-// mostAtOnce is how many devices one call carries: a full batch of Microsoft
-// Graph.
-const mostAtOnce = 20
+// lookBy has the store asked again after a while, if it is not before.
+func (r *run) lookBy(wait time.Duration) {
+	at := time.Now().Add(max(wait, 0))
+	if soonest := r.looked.Add(looking); at.Before(soonest) {
+		at = soonest
+	}
+	if at.Before(r.lookAt) {
+		r.lookAt = at
+	}
+}
 
-// deliver sends claimed rows and records their outcomes, also when ctx has
-// ended meanwhile: what was sent must not be forgotten.
-func (e *Engine) deliver(ctx context.Context, tenantID, letter string, rows []Row, k *rules) error {
-	errands := make([]*errand, 0, len(rows))
-	var idleRows []*errand // nothing to do for them any more
-	for _, row := range rows {
-		n, due, err := newErrand(row, k)
-		if err != nil {
-			return err
+func (r *run) failed(err error) {
+	if r.ctx.Err() == nil {
+		r.e.log.Warn("the store failed", "error", err)
+	}
+}
+
+func (r *run) add(name string) *queue {
+	q := r.known[name]
+	if q == nil {
+		_, letter, _ := strings.Cut(name, "/")
+		q = &queue{name: name, paced: letter == queueGraph || letter == queuePartner}
+		r.known[name] = q
+		r.order = append(r.order, name)
+	}
+	return q
+}
+
+// start gives what can be served to workers, each queue in turn, and answers
+// when one of those that wait can go on.
+func (r *run) start() time.Time {
+	now := time.Now()
+	next := now.Add(r.e.o.Poll)
+	kept := r.order[:0]
+	var begun []string
+	for _, name := range r.order {
+		q := r.known[name]
+		started := false
+		for i := range q.lanes {
+			l := &q.lanes[i]
+			switch {
+			case l.busy:
+			case i == laneUrgent && (!q.paced || started || q.lanes[laneAny].off(now)):
+				// The first lane serves everything, where it can.
+			case l.skip.After(now):
+				if l.skip.Before(next) {
+					next = l.skip
+				}
+			case r.inFlight < r.places(i):
+				r.begin(q, i)
+				started = true
+			}
 		}
-		if due {
-			errands = append(errands, n)
+		if started {
+			begun = append(begun, name)
 		} else {
-			idleRows = append(idleRows, n)
+			kept = append(kept, name)
 		}
 	}
-	call, stop := context.WithTimeout(context.WithoutCancel(ctx), e.o.CallTimeout)
-	e.send(call, errands)
-	stop()
-	record, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer stop()
-	return e.record(record, tenantID, letter, errands, idleRows, k)
+	r.order = append(kept, begun...)
+	return next
 }
 
-// send makes the calls of errands and writes their answers into them.
-func (e *Engine) send(ctx context.Context, errands []*errand) {
-	var reports []*errand
-	for _, n := range errands {
-		switch n.act {
-		case actCheck:
-			n.receipt, n.err = e.check(ctx, n.target.Message.Receipt)
-		case actDelete:
-			n.receipt, n.err = e.delete(ctx, n.report)
-		default:
-			reports = append(reports, n)
+// places is how many calls may be under way beside one of a lane: some are kept
+// for what users wait for.
+func (r *run) places(lane int) int {
+	if lane == laneUrgent {
+		return r.e.o.CallsInFlight
+	}
+	return max(1, r.e.o.CallsInFlight*3/4)
+}
+
+func (r *run) begin(q *queue, lane int) {
+	q.lanes[lane].busy = true
+	oldest := false
+	if lane == laneAny {
+		q.turns++
+		oldest = q.turns%oldestEvery == 0
+	}
+	r.inFlight++
+	name, many := q.name, max(q.lanes[lane].many, fewAtOnce)
+	// A profile says by the label for whom work was done; to a simulated store
+	// it tells the steps of one worker from those of another.
+	ctx := pprof.WithLabels(r.ctx, pprof.Labels("queue", name, "lane", strconv.Itoa(lane)))
+	r.workers.Go(func() {
+		pprof.SetGoroutineLabels(ctx)
+		s, err := r.e.serve(ctx, name, many, lane == laneUrgent, oldest)
+		if err != nil && r.ctx.Err() == nil {
+			r.e.log.Warn("a queue was not served", "queue", name, "error", err)
+			s.wait = r.e.o.Poll
+		}
+		s.queue, s.lane = name, lane
+		r.done <- s
+	})
+}
+
+// oldestEvery is how often a queue is served by age alone, whatever the
+// urgency, so that nothing starves.
+const oldestEvery = 4
+
+// served takes back what a worker did.
+func (r *run) served(s served) {
+	r.inFlight--
+	q := r.known[s.queue]
+	l := &q.lanes[s.lane]
+	woken := l.woken
+	l.busy, l.woken = false, false
+	if s.more {
+		l.many = min(mostAtOnce, 4*max(l.many, fewAtOnce))
+	} else {
+		l.many = 0
+	}
+	now := time.Now()
+	switch {
+	case s.wait > 0 && woken:
+		// It waits for what may be over.
+	case s.wait > 0:
+		l.skip, l.why = now.Add(s.wait), s.why
+	case s.lane == laneUrgent && !s.more:
+		l.skip, l.why = now.Add(urgentEvery), waitsWork
+	case s.lane == laneAny && !s.more:
+		// What it did may have made something due later.
+		r.lookBy(looking)
+		if q.lanes[laneUrgent].busy {
+			l.skip, l.why = now.Add(urgentEvery), waitsWork
+		} else {
+			delete(r.known, s.queue)
+			r.order = slices.DeleteFunc(r.order, func(name string) bool { return name == s.queue })
 		}
 	}
-	if len(reports) == 0 {
-		return
-	}
-	batcher, ok := e.reporter.(azure.BatchReporter)
-	if !ok {
-		for _, n := range reports {
-			n.receipt, n.err = e.reporter.Report(ctx, n.report)
-		}
-		return
-	}
-	batch := make([]azure.Report, len(reports))
-	for i, n := range reports {
-		batch[i] = n.report
-	}
-	results := batcher.ReportBatch(ctx, batch)
-	for i, n := range reports {
-		if i >= len(results) {
-			n.err = fmt.Errorf("the reporter answered %d results to %d reports", len(results), len(reports))
+}
+
+// woken lets the tenants go on of which something may be due now.
+func (r *run) woken() {
+	e := r.e
+	e.wakes.Lock()
+	woken := e.woken
+	e.woken = nil
+	e.wakes.Unlock()
+	for _, tenant := range slices.Sorted(maps.Keys(woken)) {
+		if tenant == "" {
+			for _, name := range r.order {
+				r.known[name].wake(woken[tenant])
+			}
+			r.lookBy(0)
 			continue
 		}
-		n.receipt, n.err = results[i].Receipt, results[i].Err
+		for _, letter := range []string{queueGraph, queuePartner, queueDelete} {
+			name := tenant + "/" + letter
+			if letter == queueDelete && r.known[name] == nil {
+				continue
+			}
+			r.add(name).wake(woken[tenant])
+		}
+		r.lookBy(looking)
 	}
-}
-
-func (e *Engine) check(ctx context.Context, receipt azure.Receipt) (azure.Receipt, error) {
-	if checker, ok := e.reporter.(azure.Checker); ok {
-		return checker.Check(ctx, receipt)
-	}
-	return receipt, nil
-}
-
-func (e *Engine) delete(ctx context.Context, report azure.Report) (azure.Receipt, error) {
-	if deleter, ok := e.reporter.(azure.Deleter); ok {
-		return deleter.DeleteObject(ctx, report)
-	}
-	return azure.Receipt{}, &azure.Error{Op: "delete", Kind: azure.ErrUnsupported, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent}
 }

@@ -2,6 +2,7 @@ package reporting
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -32,6 +33,11 @@ type target struct {
 	// Failure is why the newest attempt did not succeed; nil after a success.
 	Failure *failure `json:"failure,omitempty"`
 
+	// Ended is when the newest enrolment was enrolled that was removed and whose
+	// record is gone from here: what was enrolled before it does not clear the
+	// removal.
+	Ended time.Time `json:"ended,omitzero"`
+
 	// Floor is the LastUpdateTime of the newest attempt.
 	Floor time.Time `json:"floor,omitzero"`
 
@@ -40,30 +46,59 @@ type target struct {
 	Again  bool      `json:"again,omitempty"`
 	Linger time.Time `json:"linger,omitzero"`
 
+	// Doubts are attempts whose outcome is not known and which may still
+	// arrive.
+	Doubts []doubt `json:"doubts,omitempty"`
+
+	// Unsure are the standings of attempts since the newest acceptance that
+	// Azure may have taken: what it holds is not known.
+	Unsure []compliance.State `json:"unsure,omitempty"`
+
+	// calling: a call has no outcome yet, and may never have one. It is the
+	// row's.
+	calling bool
+
 	// Sync: an administrator asked for a report now.
-	Sync bool `json:"sync,omitempty"`
+	Sync asking `json:"sync,omitempty"`
 
 	// Resync: after a restored backup nothing counts as accepted, and
 	// compliant waits until the host has observed the device again.
-	Resync bool `json:"resync,omitempty"`
+	Resync resync `json:"resync,omitempty"`
 
-	// Held: the guard keeps the standing until it is approved; Approved is the
-	// standing that was.
-	Held     bool             `json:"held,omitempty"`
-	Approved compliance.State `json:"approved,omitempty"`
+	// Held is the standing that the guard keeps until it is approved.
+	Held compliance.State `json:"held,omitempty"`
 
 	// DeleteAt is when the directory object is deleted, Deletions how often
-	// that was tried.
-	DeleteAt  time.Time `json:"deleteAt,omitzero"`
-	Deletions int       `json:"deletions,omitempty"`
+	// that was tried, and Kept why it will not be.
+	DeleteAt  time.Time  `json:"deleteAt,omitzero"`
+	Deletions int        `json:"deletions,omitempty"`
+	Kept      azure.Kind `json:"kept,omitempty"`
 
 	// CompliantAt is when compliant was accepted last, for devices that flap.
 	CompliantAt time.Time `json:"compliantAt,omitzero"`
 
-	// Gone: the records' last standing on another id was reported from here;
-	// Azure is told once that this id is closed.
+	// Close: nobody claims the id any more, and Azure is told once that it is
+	// closed.
 	Close *closing `json:"close,omitempty"`
 }
+
+// asking says how a report was asked for.
+type asking uint8
+
+const (
+	askedNot  asking = iota
+	askedMany        // for many devices: after what users wait for
+	askedOne         // for this device: somebody is waiting
+)
+
+// resync says how far a target is after a restored backup.
+type resync uint8
+
+const (
+	resyncNot   resync = iota
+	resyncWaits        // until the host has observed the device again
+	resyncDue          // what Azure holds is not known, and the newest standing is sent
+)
 
 // accepted is a standing that Microsoft accepted.
 type accepted struct {
@@ -83,6 +118,89 @@ type closing struct {
 	Platform azure.Platform `json:"platform"`
 	UserID   string         `json:"userId,omitempty"`
 	UPN      string         `json:"upn,omitempty"`
+
+	// Message is the report of it that is in progress. Retry is when to try
+	// again after Tries failures.
+	Message *message  `json:"message,omitempty"`
+	Retry   time.Time `json:"retry,omitzero"`
+	Tries   int       `json:"tries,omitempty"`
+}
+
+// failed says when to close a pair again that could not be. It answers false
+// where nothing more can be done there.
+func (c *closing) failed(e *azure.Error, now time.Time) bool {
+	c.Message = nil
+	if passes(e) {
+		c.Retry = now
+		return true
+	}
+	c.Tries++
+	switch {
+	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
+		c.Retry = now.Add(absentRetry(c.Tries))
+		return c.Tries <= 5 // then it is no replication any more
+	case final(e):
+		c.Retry = now.Add(backOff(c.Tries, time.Minute, 24*time.Hour))
+		return c.Tries <= 10 // some seventeen hours
+	}
+	c.Retry = now.Add(max(e.RetryAfter, backOff(c.Tries, 5*time.Second, 15*time.Minute)))
+	return true
+}
+
+// closings answers what is to be closed, in the order in which it is.
+func (t *target) closings() []*closing {
+	var all []*closing
+	for i := range t.Closing {
+		all = append(all, &t.Closing[i])
+	}
+	if t.Close != nil {
+		all = append(all, t.Close)
+	}
+	return all
+}
+
+// unclosed answers the next pair of which Azure can be told that it is closed.
+func (t *target) unclosed(now time.Time) *closing {
+	for _, c := range t.closings() {
+		if c.Message == nil && !soon(c.Retry, longestRetry, now).After(now) {
+			return c
+		}
+	}
+	return nil
+}
+
+// unsettled answers the pair that is asked about, or closed, after a while, and
+// when.
+func (t *target) unsettled(now time.Time) (next *closing, at time.Time) {
+	for _, c := range t.closings() {
+		due := c.Retry
+		if c.Message != nil {
+			due = soon(c.Message.PollAt, longestRetry, now)
+		} else if due = soon(due, longestRetry, now); !due.After(now) {
+			continue
+		}
+		if next == nil || due.Before(at) {
+			next, at = c, due
+		}
+	}
+	return next, at
+}
+
+// closing answers what is to be closed of the same pair as c, nil where that is
+// no longer so.
+func (t *target) closing(c *closing) *closing {
+	for _, own := range t.closings() {
+		if own.UserID == c.UserID && own.Platform == c.Platform {
+			return own
+		}
+	}
+	return nil
+}
+
+// doubt is an attempt that may still arrive at Azure, until some time later.
+type doubt struct {
+	State compliance.State `json:"state,omitempty"` // unspecified: it is not known
+	Until time.Time        `json:"until"`
 }
 
 // message is a report in progress.
@@ -91,6 +209,9 @@ type message struct {
 	Since   time.Time     `json:"since"`
 	PollAt  time.Time     `json:"pollAt"`
 	Polls   int           `json:"polls,omitempty"`
+
+	// Failed is what the attempt before it failed with.
+	Failed *failure `json:"failed,omitempty"`
 }
 
 // failure is why the newest attempt did not succeed.
@@ -103,6 +224,24 @@ type failure struct {
 	Op    string      `json:"op,omitempty"`
 }
 
+// decodeTarget reads a target's row. calls are the claims of it that may have no
+// outcome.
+func decodeTarget(row Row, calls int, t *target) error {
+	*t = target{}
+	if err := decodeJSON(row, t); err != nil {
+		return err
+	}
+	_, letter, _ := strings.Cut(row.Queue, "/")
+	t.calling = calls > 0 && letter != queueCheck && letter != queueDelete
+	return nil
+}
+
+// uncertain reports whether Azure may hold another standing than s, because of
+// a call that has no outcome or none that is known.
+func (t *target) uncertain(s compliance.State) bool {
+	return slices.ContainsFunc(t.Unsure, func(unsure compliance.State) bool { return unsure != s })
+}
+
 // find answers the record of a host's device, nil where it has none here.
 func (t *target) find(host string) *record {
 	for i := range t.Records {
@@ -113,36 +252,54 @@ func (t *target) find(host string) *record {
 	return nil
 }
 
+// drop takes out the record of a host's device.
 func (t *target) drop(host string) {
+	if r := t.find(host); r != nil && r.State == compliance.StateRemoved && !r.Released {
+		later(&t.Ended, r.EnrolledAt)
+	}
 	t.Records = slices.DeleteFunc(t.Records, func(r record) bool { return r.Host == host })
 }
 
 // owner answers the record whose standing counts, nil where there is none, and
 // whether others claim the id as well without anything that tells which is
-// right. Then the stricter standing counts.
+// right. Then the stricter standing counts. A time of enrolment that is not
+// known does not tell.
 func (t *target) owner() (r *record, conflict bool) {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Released {
+		if other.Released || t.superseded(other) {
 			continue
 		}
-		if r == nil {
-			r = other
-			continue
-		}
-		switch newer := other.EnrolledAt.Compare(r.EnrolledAt); {
-		case newer > 0:
-			r, conflict = other, false
-		case newer == 0 && other.live() && r.live():
+		switch {
+		case r == nil, other.live() && !r.live():
+			r = other // what was removed no longer claims
+		case other.live():
 			conflict = true
 			if stricter(other.State, r.State) > 0 {
 				r = other
 			}
-		case newer == 0 && other.live():
-			r = other // what was removed no longer claims
 		}
 	}
 	return r, conflict
+}
+
+// superseded reports whether another record's enrolment is newer than r's.
+func (t *target) superseded(r *record) bool {
+	if !r.EnrolledAt.IsZero() && r.EnrolledAt.Before(t.Ended) {
+		return true
+	}
+	for i := range t.Records {
+		if other := &t.Records[i]; !other.Released && other.enrolledAfter(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// enrolledAfter reports whether r was enrolled after another record, as far as
+// both times are known.
+func (r *record) enrolledAfter(other *record) bool {
+	return !r.EnrolledAt.IsZero() && !other.EnrolledAt.IsZero() && r.EnrolledAt.After(other.EnrolledAt)
 }
 
 // claimants answers how many records claim the id.
@@ -162,7 +319,7 @@ func (t *target) claimants() int {
 func (t *target) newest(r *record) bool {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Host != r.Host && other.live() && !r.EnrolledAt.After(other.EnrolledAt) {
+		if other.Host != r.Host && other.live() && !r.enrolledAfter(other) {
 			return false
 		}
 	}

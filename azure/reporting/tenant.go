@@ -21,14 +21,18 @@ const (
 	ModeOff        // nothing is sent; observations are kept
 	ModePaused     // as off, for a while: reports show as in progress
 	ModeReportOnly // nothing is sent; what would be is shown
+
+	// ModeOffBoarding: OffBoard has begun. Every device is closed, observations
+	// are refused, and no other mode can be set.
+	ModeOffBoarding
 )
 
 var modes = enum.Names{
 	Type:  "Mode",
-	Texts: []string{"", "on", "off", "paused", "report-only"},
+	Texts: []string{"", "on", "off", "paused", "report-only", "off-boarding"},
 }
 
-// String answers on, off, paused or report-only; "unspecified" for the zero
+// String answers on, off, paused, report-only or off-boarding; "unspecified" for the zero
 // value; and Mode(9) for a number without a name.
 func (m Mode) String() string { return modes.String(uint8(m)) }
 
@@ -52,17 +56,59 @@ type tenantDocument struct {
 	Account string    `json:"account"`
 	Mode    Mode      `json:"mode"`
 	Since   time.Time `json:"since"`
-	Parked  *parking  `json:"parked,omitempty"`
 
 	LastSuccess time.Time `json:"lastSuccess,omitzero"`
+
+	// The channels have permissions of their own, so that one may be shut while
+	// the other is open.
+	Windows channelDocument `json:"windows,omitzero"`
+	Others  channelDocument `json:"others,omitzero"`
 }
 
-// parking is why a tenant waits: a fault that concerns all of its devices. One
+// channelDocument is how one channel of a tenant fares.
+type channelDocument struct {
+	Parked *parking `json:"parked,omitempty"`
+
+	// Refused are devices whose writes were forbidden without a success
+	// between: three of them park the channel.
+	Refused []string `json:"refused,omitempty"`
+}
+
+// tryNow lets what is parked try at once.
+func (t *tenantDocument) tryNow(now time.Time) {
+	for _, p := range []*parking{t.Windows.Parked, t.Others.Parked} {
+		if p != nil {
+			p.Probe = now
+		}
+	}
+}
+
+// channel answers the channel of a queue.
+func (t *tenantDocument) channel(letter string) *channelDocument {
+	if letter == queueGraph || letter == queueDelete {
+		return &t.Windows
+	}
+	return &t.Others
+}
+
+// parked answers what waits of a tenant: the first channel that does.
+func (t *tenantDocument) parked() *parking {
+	if t.Windows.Parked != nil {
+		return t.Windows.Parked
+	}
+	return t.Others.Parked
+}
+
+// sends reports whether anything is sent for the tenant.
+func (t *tenantDocument) sends() bool { return t.Mode == ModeOn || t.Mode == ModeOffBoarding }
+
+// parking is why a channel of a tenant waits: a fault of all of its devices. One
 // device at a time tries, each time another.
 type parking struct {
 	Err   azure.Error `json:"error"`
 	Since time.Time   `json:"since"`
-	Probe time.Time   `json:"probe"` // when the next may try
+	Probe time.Time   `json:"probe"`           // when the next may try
+	Taken bool        `json:"taken,omitempty"` // somebody tries now, who is given up at Probe
 	Tries int         `json:"tries"`
 }
 
@@ -72,38 +118,46 @@ var ErrForeignTenant = errors.New("the tenant is registered for another account"
 // ErrUnknownTenant: the tenant is not registered.
 var ErrUnknownTenant = errors.New("the tenant is not registered")
 
+// ErrOffBoarding: the tenant is being off-boarded.
+var ErrOffBoarding = errors.New("the tenant is being off-boarded")
+
 // RegisterTenant makes a tenant the account's, in mode on. A tenant that is
 // the account's already is left as it is; one of another account is refused
 // with [ErrForeignTenant].
 func (e *Engine) RegisterTenant(ctx context.Context, account, tenantID string) error {
-	return e.updateTenant(ctx, account, tenantID, func(now time.Time, t *tenantDocument, known bool) error {
+	return e.updateTenant(ctx, account, tenantID, func(tx Tx, t *tenantDocument, known bool) error {
 		if !known {
-			*t = tenantDocument{Account: account, Mode: ModeOn, Since: now}
+			*t = tenantDocument{Account: account, Mode: ModeOn, Since: tx.Now()}
 		}
 		return nil
 	})
 }
 
-// SetMode sets what is done for a tenant. It is durable when it returns;
-// calls to Microsoft that are under way then are not called back.
+// SetMode sets what is done for a tenant. It is durable when it returns: nothing
+// new is sent for a tenant that is not on, by any process, but calls to
+// Microsoft that are under way are not called back. A tenant that is switched
+// on goes on at once in this process, and within a minute in others.
 func (e *Engine) SetMode(ctx context.Context, account, tenantID string, m Mode) error {
-	if text, err := m.MarshalText(); err != nil || len(text) == 0 {
-		return fmt.Errorf("reporting: mode %v is not a mode", m)
+	if text, err := m.MarshalText(); err != nil || len(text) == 0 || m == ModeOffBoarding {
+		return fmt.Errorf("reporting: mode %v is not one that can be set", m)
 	}
-	err := e.updateTenant(ctx, account, tenantID, func(now time.Time, t *tenantDocument, known bool) error {
+	err := e.updateTenant(ctx, account, tenantID, func(tx Tx, t *tenantDocument, known bool) error {
 		if !known {
 			return ErrUnknownTenant
 		}
+		if t.Mode == ModeOffBoarding {
+			return ErrOffBoarding
+		}
 		if t.Mode != m {
-			t.Mode, t.Since = m, now
+			t.Mode, t.Since = m, tx.Now()
 		}
 		return nil
 	})
-	e.wake()
+	e.wake(true, guid.Canonical(tenantID))
 	return err
 }
 
-func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, change func(now time.Time, t *tenantDocument, known bool) error) error {
+func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, change func(tx Tx, t *tenantDocument, known bool) error) error {
 	switch {
 	case account == "" || len(account) > mostAccount || containsControl(account):
 		return fmt.Errorf("reporting: account %.60q is empty, too long or holds control characters", account)
@@ -111,7 +165,7 @@ func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, cha
 		return fmt.Errorf("reporting: tenant %.40q is not a GUID", tenantID)
 	}
 	key := Key{Kind: kindTenant, Tenant: guid.Canonical(tenantID)}
-	err := e.store.Update(ctx, func(tx Tx) error {
+	err := e.update(ctx, func(tx Tx) error {
 		rows, err := tx.Get(key)
 		if err != nil {
 			return err
@@ -124,7 +178,7 @@ func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, cha
 		if known && t.Account != account {
 			return ErrForeignTenant
 		}
-		if err := change(tx.Now(), &t, known); err != nil {
+		if err := change(tx, &t, known); err != nil {
 			return err
 		}
 		rows[0].Data = encodeJSON(&t)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -24,7 +23,6 @@ import (
 type connection struct {
 	reporter      *azure.Router
 	tokens, calls counter // requests to Entra, and to Microsoft Graph and the partner services
-	patience      time.Duration
 	close         func()
 }
 
@@ -42,7 +40,7 @@ func (c *counter) Do(req *policy.Request) (*http.Response, error) {
 // are found through Microsoft Graph; of those that are not Microsoft's own only
 // trusted ones are given a token.
 func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, knownAuthority bool, trusted ...string) (*connection, error) {
-	c := &connection{close: func() {}, patience: time.Minute}
+	c := &connection{close: func() {}}
 
 	tokens := where
 	tokens.PerRetryPolicies = []policy.Policy{&c.tokens}
@@ -56,6 +54,7 @@ func connect(clientID string, proof msal.Proof, where azcore.ClientOptions, know
 
 	calls := where
 	calls.PerRetryPolicies = []policy.Policy{&c.calls}
+	calls.Retry.MaxRetries = -1 // the engine does the waiting
 	reports, err := channels.Connect(credential, calls, trusted...)
 	if err != nil {
 		return nil, err

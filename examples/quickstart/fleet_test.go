@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/fake"
+	"github.com/mdmkit/devicestatus/azure/reporting/memstore"
 	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/status"
 )
@@ -227,15 +229,9 @@ func FuzzReadFleet(f *testing.F) {
 				t.Errorf("fault %q", f.in("file"))
 			}
 		}
-		records, tasks := plan(got.devices, false)
-		for _, r := range records {
+		for _, r := range observed(t, got.devices) {
 			if err := r.details.Validate(); err != nil {
 				t.Errorf("line %d: %v", r.line, err)
-			}
-		}
-		for _, task := range tasks {
-			if err := task.report.Validate(); err != nil {
-				t.Errorf("line %d: %v", task.records[0].line, err)
 			}
 		}
 
@@ -248,4 +244,18 @@ func FuzzReadFleet(f *testing.F) {
 			t.Errorf("a good row behind %q is lost: %v", text, err)
 		}
 	})
+}
+
+// observed is what the engine makes of devices, none of which it may refuse.
+func observed(t *testing.T, devices []device) []*record {
+	engine, err := newEngine(memstore.New(nil), fake.New(nil), false)
+	require.NoError(t, err)
+	taken, faults, err := observe(t.Context(), engine, "a", devices, time.Now())
+	require.NoError(t, err)
+	if len(faults) > 0 || len(taken) != len(devices) {
+		t.Errorf("the engine refuses %v", faults)
+	}
+	records, err := read(t.Context(), engine, taken, false)
+	require.NoError(t, err)
+	return records
 }

@@ -70,6 +70,8 @@ func steady(text string) string {
 	for _, change := range []struct{ pattern, with string }{
 		{`\b\d\d:\d\d:\d\d\b`, "hh:mm:ss"},
 		{`DETAILS, \d{4}-\d\d-\d\d`, "DETAILS, yyyy-mm-dd"},
+		{`\d+ to Microsoft`, "NN to Microsoft"}, // how many go into a batch is a matter of time
+		{`store     \S+`, "store     FILE"},
 		{`(request-id|request id) [0-9a-f-]{36}`, "$1 ..."},
 	} {
 		text = regexp.MustCompile(change.pattern).ReplaceAllString(text, change.with)

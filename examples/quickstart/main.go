@@ -8,9 +8,10 @@
 // columns, the variables that make it talk to the real Microsoft, and its exit
 // codes.
 //
-// To see how the packages are used, read in this order: plan.go (standing and
-// what is sent), connection.go (credential and reporter), send.go (reports and
-// answers), details.go (the four fields, and why one is blank).
+// To see how the packages are used, read in this order: connection.go
+// (credential and reporter), store.go (the engine and its SQLite file),
+// observe.go (what the engine is told), deliver.go (running it), record.go (the
+// Azure Device Details that come back).
 package main
 
 import (
@@ -22,7 +23,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := program{getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr, terminal: isTerminal(os.Stderr)}
+	context.AfterFunc(ctx, stop) // who presses Ctrl-C again does not want to wait
+	p := program{getenv: os.Getenv, home: os.UserConfigDir, stdout: os.Stdout, stderr: os.Stderr, terminal: isTerminal(os.Stderr)}
 	code := p.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

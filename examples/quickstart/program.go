@@ -13,6 +13,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/reporting"
 	"github.com/mdmkit/devicestatus/examples/internal/environ"
 )
 
@@ -26,9 +28,11 @@ const (
 // program is a run without its process.
 type program struct {
 	getenv         func(string) string
+	home           func() (string, error) // the user's own folder for settings
 	stdout, stderr io.Writer
 	terminal       bool               // stderr is one: show progress
 	transport      policy.Transporter // to the real Microsoft; nil: over the network
+	clock          func() time.Time   // nil: time.Now
 }
 
 // run is the whole program. It answers the exit code.
@@ -47,6 +51,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if s.apply && !real {
 		return p.fail(fmt.Errorf("-apply sends to the real Microsoft, and nothing says which; missing: %s", strings.Join(environ.Missing(p.getenv), ", ")))
 	}
+	path, err := p.storePath(s.store, real)
+	if err != nil {
+		return p.fail(err)
+	}
 	f, name, err := readFile(s.fleet)
 	if err != nil {
 		return p.fail(fmt.Errorf("%s: %w", name, err))
@@ -64,27 +72,87 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 
 	l := label(c, real, s.apply)
-	records, tasks := plan(f.devices, s.deleteObjects)
 	to, err := p.connect(c, real, f.devices)
 	if err != nil {
 		return p.fail(err)
 	}
 	defer to.close()
-	if l.mark == markShown {
-		show(tasks)
-	} else {
-		m := meter{w: p.stderr, on: p.terminal, total: len(tasks)}
-		send(ctx, to, tasks, m.show)
-		m.clear()
-		t.sent(tasks)
-		t.interrupted = ctx.Err() != nil
+	records, err := p.report(ctx, s, work{
+		account: account(c, real), path: path, shown: l.mark == markShown, devices: f.devices, file: name,
+	}, to.reporter, &t)
+	if err != nil {
+		return p.fail(foreign(err, path))
 	}
-	t.due, t.tokens, t.calls = len(tasks), to.tokens.n.Load(), to.calls.n.Load()
+	t.tokens, t.calls = to.tokens.n.Load(), to.calls.n.Load()
 	if err := p.write(s, l, records, t); err != nil {
 		p.fail(err)
 		return max(exitPartial, t.code())
 	}
 	return t.code()
+}
+
+// work is what is to be reported, and where that is kept.
+type work struct {
+	account, path string
+	shown         bool // and not sent
+	devices       []device
+	file          string // the devices' name, for faults
+}
+
+// report reports the devices, or looks at what would be sent, and answers how
+// each stands.
+func (p *program) report(ctx context.Context, s settings, w work, to azure.Reporter, t *tally) (records []*record, err error) {
+	// What is begun is written down and shown, also when ctx ends.
+	whole := context.WithoutCancel(ctx)
+	clock := p.clock
+	if clock == nil {
+		clock = time.Now
+	}
+	store, closeStore, err := openStore(whole, w.path, w.shown, clock)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+	engine, err := newEngine(store, to, s.deleteObjects)
+	if err != nil {
+		return nil, err
+	}
+	devices, faults, err := observe(ctx, engine, w.account, w.devices, clock())
+	if err != nil {
+		return nil, err
+	}
+	p.say(w.file, faults)
+	t.refused += len(faults)
+	t.faults += len(faults)
+	mode := reporting.ModeOn
+	if w.shown {
+		mode = reporting.ModeReportOnly
+	}
+	if err := direct(whole, engine, devices, mode); err != nil {
+		return nil, err
+	}
+	if err := again(whole, engine, devices, s.approve); err != nil {
+		return nil, err
+	}
+	if t.due, err = left(whole, engine, devices); err != nil {
+		return nil, err
+	}
+	if !w.shown {
+		m := meter{w: p.stderr, on: p.terminal}
+		err := deliver(ctx, engine, devices, t.due, m.show)
+		m.clear()
+		if err != nil {
+			return nil, err
+		}
+		t.interrupted = ctx.Err() != nil
+	}
+	t.store, t.sent = w.path, !w.shown
+	if t.gone, err = gone(whole, engine, devices); err != nil {
+		return nil, err
+	}
+	records, err = read(whole, engine, devices, s.deleteObjects)
+	t.outcome(records)
+	return records, err
 }
 
 func (p *program) fail(err error) int {

@@ -13,12 +13,14 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mdmkit/devicestatus/azure/azuresim"
+	"github.com/mdmkit/devicestatus/status"
 )
 
 const (
@@ -39,13 +41,25 @@ type ended struct {
 // Microsoft"; without one, a call to it fails the test.
 func runWith(ctx context.Context, t *testing.T, env map[string]string, to policy.Transporter, args ...string) ended {
 	t.Helper()
+	return runAt(ctx, t, nil, env, to, args...)
+}
+
+// runAt is runWith by another clock than the machine's.
+func runAt(ctx context.Context, t *testing.T, clock func() time.Time, env map[string]string, to policy.Transporter, args ...string) ended {
+	t.Helper()
 	if to == nil {
 		to = nobody{t}
 	}
 	var stdout, stderr bytes.Buffer
-	p := program{getenv: func(name string) string { return env[name] }, stdout: &stdout, stderr: &stderr, transport: to}
+	p := program{getenv: func(name string) string { return env[name] }, home: tempDir(t), stdout: &stdout, stderr: &stderr, transport: to, clock: clock}
 	code := p.run(ctx, args)
 	return ended{code, stdout.String(), stderr.String()}
+}
+
+// tempDir is a user's folder for settings: the default store lies in it.
+func tempDir(t *testing.T) func() (string, error) {
+	dir := t.TempDir()
+	return func() (string, error) { return dir, nil }
 }
 
 type nobody struct{ t *testing.T }
@@ -104,6 +118,7 @@ func TestExitCodes(t *testing.T) {
 	phone := tenantA + ",IP-6,ios," + azureID("6") + ",Success," + userID + ",none,,,"
 	broken := windows("contoso", "3", "none")
 	dir := t.TempDir()
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		env    map[string]string
@@ -112,7 +127,6 @@ func TestExitCodes(t *testing.T) {
 		code   int
 		stderr string // a part of it
 	}{
-		{name: "simulated, the included fleet", code: exitSuccess},
 		{name: "simulated, a fleet of one's own", rows: []string{good, other, absent}, code: exitSuccess},
 		{name: "simulated, nothing to send", rows: []string{tenantA + ",IP-1,ios,,User_Cancelled," + userID + ",none,,,"}, code: exitSuccess},
 		{name: "simulated, a phone", rows: []string{phone}, code: exitSuccess},
@@ -254,23 +268,30 @@ func TestApply(t *testing.T) {
 }
 
 // Two records that claim one Azure id: the stricter standing is sent, once,
-// and nothing is deleted.
+// and both show the other, until one of them is retired.
 func TestConflict(t *testing.T) {
-	sim := microsoft(t, nil, withSecret())
 	claim := func(device, actions string) string {
 		return tenantA + "," + device + ",windows," + azureID("1") + ",,," + actions + ",,,"
 	}
-	fleet := writeFleet(t, claim("PC-new", "none"), claim("PC-old", "retire"), claim("PC-unknown", ""))
-	got := runWith(t.Context(), t, secretEnv(), sim.Client(), "-apply", "-delete-objects", "-json", "-fleet", fleet)
-	require.Equal(t, exitSuccess, got.code, got.stderr)
-	d, _ := sim.Device(tenantA, azureID("1"))
-	if sim.WriteCount(tenantA, azureID("1")) != 1 || *d.IsManaged || !d.DeletedAt.IsZero() {
-		t.Errorf("%d writes, managed %v, deleted %v; want one write, unmanaged, there", sim.WriteCount(tenantA, azureID("1")), *d.IsManaged, d.DeletedAt)
-	}
-	lines := decodeLines(t, got.stdout)
-	for i, want := range []string{"Successful", "Successful", "In-progress"} {
-		if d := lines[i].Details; !d.Conflict || d.ComplianceStatus.String() != want {
-			t.Errorf("%s: conflict %v, %v, want %s", lines[i].Device, d.Conflict, d.ComplianceStatus, want)
+	for _, tc := range []struct {
+		old              string
+		managed, allowed bool
+		conflict         bool
+	}{
+		{"quarantine", true, false, true},
+		{"send-alert", true, true, true},
+		{"retire", true, true, false},
+	} {
+		sim := microsoft(t, nil, withSecret())
+		fleet := writeFleet(t, claim("PC-new", "none"), claim("PC-old", tc.old))
+		got := runWith(t.Context(), t, secretEnv(), sim.Client(), "-apply", "-delete-objects", "-json", "-fleet", fleet)
+		require.Equal(t, exitSuccess, got.code, got.stderr)
+		d, _ := sim.Device(tenantA, azureID("1"))
+		if n := sim.WriteCount(tenantA, azureID("1")); n != 1 || *d.IsManaged != tc.managed || *d.IsCompliant != tc.allowed || !d.DeletedAt.IsZero() {
+			t.Errorf("%s: %d writes, managed %v, compliant %v, deleted %v", tc.old, n, *d.IsManaged, *d.IsCompliant, d.DeletedAt)
+		}
+		if d := decodeLines(t, got.stdout)[0].Details; d.Conflict != tc.conflict || d.ComplianceStatus != status.Successful {
+			t.Errorf("%s: conflict %v, %v", tc.old, d.Conflict, d.ComplianceStatus)
 		}
 	}
 }
@@ -287,6 +308,7 @@ func decodeLines(t *testing.T, text string) []jsonLine {
 }
 
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	got := runWith(t.Context(), t, nil, nil, "-json")
 	require.Equal(t, exitSuccess, got.code, got.stderr)
 	lines := decodeLines(t, got.stdout)
@@ -330,12 +352,8 @@ func TestInterrupted(t *testing.T) {
 		cancel()
 		got := runWith(ctx, t, secretEnv(), nil, "-apply", "-json", "-fleet", fleet)
 		require.Equal(t, exitFailure, got.code)
-		for _, line := range decodeLines(t, got.stdout) {
-			if blank := line.Details.Blank.ReportTime.String(); blank != "not-called-yet" || line.Details.Validate() != nil {
-				t.Errorf("%s: %s, want not-called-yet", line.Device, blank)
-			}
-		}
-		require.Contains(t, got.stderr, "Interrupted.")
+		require.Empty(t, got.stdout)
+		require.Contains(t, got.stderr, "interrupted while the fleet was read; nothing was sent")
 	})
 	t.Run("while an answer was awaited", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -357,9 +375,10 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestOutputFails(t *testing.T) {
-	for _, args := range [][]string{nil, {"-json"}} {
+	fleet := writeFleet(t, windows(tenantA, "1", "none"))
+	for _, args := range [][]string{{"-fleet", fleet}, {"-fleet", fleet, "-json"}} {
 		var stderr bytes.Buffer
-		p := program{getenv: func(string) string { return "" }, stdout: brokenPipe{}, stderr: &stderr}
+		p := program{getenv: func(string) string { return "" }, home: tempDir(t), stdout: brokenPipe{}, stderr: &stderr}
 		if code := p.run(t.Context(), args); code != exitPartial || !strings.Contains(stderr.String(), "broken pipe") {
 			t.Errorf("%v: exit code %d, stderr %q", args, code, stderr.String())
 		}
@@ -368,11 +387,12 @@ func TestOutputFails(t *testing.T) {
 
 // The progress is for a terminal only, and leaves nothing behind on it.
 func TestProgress(t *testing.T) {
+	fleet := writeFleet(t, windows(tenantA, "1", "none"), windows(tenantA, "2", "retire"))
 	for _, terminal := range []bool{true, false} {
 		var stderr bytes.Buffer
-		p := program{getenv: func(string) string { return "" }, stdout: &bytes.Buffer{}, stderr: &stderr, terminal: terminal}
-		require.Equal(t, exitSuccess, p.run(t.Context(), nil))
-		if got := strings.Contains(stderr.String(), "152 of 152"); got != terminal {
+		p := program{getenv: func(string) string { return "" }, home: tempDir(t), stdout: &bytes.Buffer{}, stderr: &stderr, terminal: terminal}
+		require.Equal(t, exitSuccess, p.run(t.Context(), []string{"-fleet", fleet}))
+		if got := strings.Contains(stderr.String(), "2 of 2"); got != terminal {
 			t.Errorf("terminal %v: progress %v", terminal, got)
 		}
 		if last := regexp.MustCompile(`\r *\r$`); terminal && !last.MatchString(stderr.String()) {

@@ -10,17 +10,16 @@ import (
 type meter struct {
 	w      io.Writer
 	on     bool
-	total  int
 	behind string // what the line holds
 }
 
-func (m *meter) show(done int) {
-	if !m.on || m.total == 0 {
+func (m *meter) show(done, total int) {
+	if !m.on || total == 0 {
 		return
 	}
 	const wide = 40
-	full := wide * done / m.total
-	line := fmt.Sprintf("\rreporting [%-*.*s] %d of %d", wide, full, "########################################", done, m.total)
+	full := wide * done / total
+	line := fmt.Sprintf("\rreporting [%-*.*s] %d of %d", wide, full, "########################################", done, total)
 	if line != m.behind {
 		m.behind = line
 		fmt.Fprint(m.w, line)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,20 +15,22 @@ import (
 type tally struct {
 	rows, refused, flawed int // rows of the file; flawed ones are used all the same
 	faults                int // of the file
-	due, accepted, failed int // reports
+	due                   int // reports that this run had to send
+	accepted, failed      int // devices whose newest standing Microsoft accepted, in this run or before, or should have
+	gone                  int // devices that earlier files had
 	tokens, calls         int64
+	sent                  bool // and not only shown
 	interrupted           bool
+	store                 string // its path
 }
 
-// sent counts what came of the reports.
-func (t *tally) sent(tasks []task) {
-	for _, task := range tasks {
-		first := task.records[0]
-		accepted := !first.details.ReportTime.IsZero()
-		if accepted {
+// outcome counts what came of the reports.
+func (t *tally) outcome(records []*record) {
+	for _, r := range records {
+		if r.accepted() {
 			t.accepted++
 		}
-		if !accepted || first.err != nil {
+		if r.failed() {
 			t.failed++
 		}
 	}
@@ -72,9 +73,10 @@ func writeSummary(w io.Writer, l labels, records []*record, t tally) {
 		if r.err == nil {
 			return ""
 		}
-		return kind(r.err)
+		return r.err.Kind.Error()
 	}))
 	line("calls", fmt.Sprintf("%d to Entra for tokens, %d to Microsoft for %s", t.tokens, t.calls, plural(t.due, "report")))
+	line("store", t.store)
 	writeCodes(w, records)
 	writeErrors(w, records)
 	writeNotes(w, l, records, t)
@@ -116,16 +118,18 @@ func writeCodes(w io.Writer, records []*record) {
 // writeErrors says each kind of error once, with the first report's ids for
 // Microsoft's support. The text of an *azure.Error holds no names.
 func writeErrors(w io.Writer, records []*record) {
-	type group struct{ kind, code string }
+	type group struct {
+		kind azure.Kind
+		code string
+	}
 	said := map[group]bool{}
 	for _, r := range records {
-		known, ok := errors.AsType[*azure.Error](r.err)
-		if !ok {
+		if r.err == nil {
 			continue
 		}
-		if g := (group{kind(known), known.ErrorCode}); !said[g] {
+		if g := (group{r.err.Kind, r.err.ErrorCode}); !said[g] {
 			said[g] = true
-			fmt.Fprintf(w, "\n  %s: %v\n", r.hostID, known)
+			fmt.Fprintf(w, "\n  %s: %v\n", r.hostID, r.err)
 		}
 	}
 }
@@ -135,19 +139,28 @@ func writeNotes(w io.Writer, l labels, records []*record, t tally) {
 		return len(slices.DeleteFunc(slices.Clone(records), func(r *record) bool { return !is(r) }))
 	}
 	note := func(format string, args ...any) { fmt.Fprintf(w, "\n  "+format+"\n", args...) }
-	if t.interrupted {
-		note("Interrupted. Run it again to report the rest; reporting a device twice is harmless.")
+	switch {
+	case t.interrupted:
+		note("Interrupted. Run it again to report the rest.")
+	case t.sent && t.due == 0:
+		note("There was nothing to send: Microsoft has all of this from earlier runs, or waits for nothing.")
 	}
-	if n := number(func(r *record) bool { return r.details.Blank.ReportTime == status.BlankNoAnswer }); n > 0 {
-		note("%s: the answer was lost, and this program does not go on by itself. Run it again; that is harmless.", plural(n, "device"))
+	if n := number(func(r *record) bool { return t.sent && !t.interrupted && r.failed() }); n > 0 {
+		note("%s did not get through. Run it again to try again.", plural(n, "device"))
 	}
-	if n := number(func(r *record) bool { return r.details.ComplianceStatus == status.Failed && r.err == nil }); n > 0 {
+	if n := number(func(r *record) bool { return r.details.Blank.ReportTime == status.BlankHeld }); n > 0 {
+		note("%s: the removal is held, for too many were retired at once. If that is meant, -approve sends it.", plural(n, "device"))
+	}
+	if n := number(func(r *record) bool { return r.details.ComplianceStatus == status.Failed && !r.failed() }); n > 0 {
 		note("%s Failed with nothing sent: the device or its user has to act first. That is no failure of this run.", plural(n, "device"))
 	}
 	if n := number(func(r *record) bool {
-		return r.details.ComplianceStatus == status.InProgress && !r.details.ReportTime.IsZero()
+		return r.details.ComplianceStatus == status.InProgress && r.accepted()
 	}); n > 0 {
-		note("%s: Microsoft took the report and has not said what became of it. A service keeps the receipt and asks again.", plural(n, "device"))
+		note("%s: Microsoft took the report and has not said what became of it. Run it again to ask.", plural(n, "device"))
+	}
+	if t.gone > 0 {
+		note("%s of earlier files not in this one: Azure holds what was reported last. Retire what is gone.", plural(t.gone, "device"))
 	}
 	if n := number(func(r *record) bool { return r.details.Conflict }); n > 0 {
 		note("%s claim an Azure id that another one claims too: the strictest standing of them is what counts.", plural(n, "device"))

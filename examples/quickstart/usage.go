@@ -9,20 +9,31 @@ import (
 // settings are the command line.
 type settings struct {
 	fleet         string
+	store         string
 	apply         bool
 	deleteObjects bool
+	approve       bool
 	json          bool
 }
 
 const usage = `Quickstart reports a fleet of devices to Azure and shows the Azure Device Details of each.
 
-    quickstart [-fleet FILE] [-json] [-apply [-delete-objects]]
+    quickstart [-fleet FILE] [-store FILE] [-json] [-approve] [-apply [-delete-objects]]
 
   -fleet FILE       the devices; default: 200 made-up ones that are built in
+  -store FILE       the SQLite file that keeps what was seen and what was reported; default: devicestatus/quickstart.db in
+                    your folder for settings (on Linux ~/.config), for the simulator quickstart-simulated.db beside it
   -json             one JSON object a device on standard output; the summary goes to standard error
   -apply            send to the real Microsoft; without it, only what would be sent is shown
   -delete-objects   let the directory objects of retired devices be deleted too. BitLocker and LAPS secrets go with
-                    them. Without it, retired devices are made unmanaged and non-compliant, and their objects stay
+                    them. Without it, retired devices are made unmanaged and non-compliant, and their objects stay,
+                    also in later runs
+  -approve          send the removals too that are held because too many devices of a tenant were retired at once
+                    (more than 20 of them, and more than one in twenty, within an hour)
+
+Stop it whenever you like, with Ctrl-C or with kill -9, and run it again: what Microsoft accepted is not sent again, what
+was not is. Run it with a file that has changed, and it sends what changed. It goes on until nothing is left, and gives
+up when for a minute nothing got through. The store holds your users' sign-in names; nobody else may read the file.
 
 Where it reports to
   With none of the variables below set, to a simulator inside this process, over TLS on loopback. Nothing leaves the
@@ -58,12 +69,13 @@ The fleet file
   last_check_in     as in 2026-01-31T08:15:00Z
 
   A bad value costs its own row only, and less where it can: an unknown action makes the device non-compliant, a bad
-  name is mended, a bad user or time left out. Of two rows of one device the stricter one counts.
+  name is mended, a bad user or time left out. Of two rows of one device the stricter one counts. A device that is not
+  in the file any more stays at Microsoft as it is. A retired device stays retired, whatever a later file says.
 
 Exit codes
-  0   every row is good, and every report that is due was accepted (or shown, without -apply)
-  1   partial failure: something was done, but some rows are bad or some reports were not accepted
-  2   failure: nothing was done. Wrong flags, half a configuration, a file without one good row, no report accepted
+  0   every row is good, and every report that was due was accepted, now or in an earlier run (or shown, without -apply)
+  1   partial failure: some rows are bad or some reports were not accepted
+  2   failure: wrong flags, half a configuration, a file without one good row, no report of any row accepted
   ("go run" itself ends with 1 whatever the program ends with; "go build" it to tell 1 from 2.)
 `
 
@@ -78,6 +90,8 @@ func parseFlags(args []string, stdout, stderr io.Writer) (settings, error) {
 	flags.BoolVar(&s.apply, "apply", false, "")
 	flags.BoolVar(&s.deleteObjects, "delete-objects", false, "")
 	flags.BoolVar(&s.json, "json", false, "")
+	flags.StringVar(&s.store, "store", "", "")
+	flags.BoolVar(&s.approve, "approve", false, "")
 	err := flags.Parse(args)
 	switch {
 	case err == flag.ErrHelp:

@@ -2,10 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/mdmkit/devicestatus/azure/reporting"
 )
@@ -35,20 +34,36 @@ func (d Dialect) String() string {
 	return "Dialect(" + strconv.Itoa(int(d)) + ")"
 }
 
-// dialect is what databases do differently. A connection that is given to a
-// method is in a transaction, unless it says not.
+// dialect is what databases do differently. A session that is given to a method
+// is in a transaction, unless the method says not.
 type dialect interface {
 	// check refuses a connection whose settings would lose what was
-	// committed. It is not in a transaction.
-	check(ctx context.Context, c *sql.Conn) error
+	// committed, or break the order of keys. It is not in a transaction.
+	check(ctx context.Context, c *session) error
+
+	// recheck is the part of check that each connection of the pool has to
+	// pass before it commits anything. It is not in a transaction.
+	recheck(ctx context.Context, c *session) error
 
 	// begin begins a transaction that writes, and answers the database's
-	// time in microseconds, where it has one: else 0.
-	begin(ctx context.Context, c *sql.Conn) (now int64, err error)
+	// time in microseconds, where it has one: else 0. From then on the
+	// session's statements run under the session's ctx, which begin may set.
+	begin(ctx context.Context, c *session) (now int64, err error)
+
+	// commit commits. An error means that nothing is committed, and errUnknown
+	// that nobody knows.
+	commit(ctx context.Context, c *session) error
+
+	// harmless says whether the error of a rollback means that there was
+	// nothing to roll back.
+	harmless(err error) bool
 
 	// clock is the expression of the database's time in microseconds; empty
 	// where it has none.
 	clock() string
+
+	// hasTable says whether a table is there. It needs no transaction.
+	hasTable(ctx context.Context, c *session, name string) (bool, error)
 
 	// migrations answers the statements that lead from each version of the
 	// schema to the next, the first from none.
@@ -56,84 +71,96 @@ type dialect interface {
 
 	// lockSchema keeps other processes from migrating until the end of the
 	// transaction.
-	lockSchema(ctx context.Context, c *sql.Conn) error
+	lockSchema(c *session) error
 
 	// lock reads the rows of keys, which are sorted and differ, and locks
-	// them, rows or none. Rows come in any order, each with its place, by
-	// which the dialect finds it again.
-	lock(ctx context.Context, c *sql.Conn, keys []reporting.Key, each func(r *reporting.Row, place int64) error) error
+	// them, rows or none. Rows come in any order.
+	lock(c *session, keys []reporting.Key, each func(held) error) error
 
-	// write writes rows that were locked: moved are new ones and those that
-	// change their place in an index, still the others.
-	write(ctx context.Context, c *sql.Conn, moved, still []placed) error
+	// write writes what has changed.
+	write(c *session, ch *changes) error
 
-	// end clears up what lock has made, before the commit; unused are the
-	// locked keys that have no row.
-	end(ctx context.Context, c *sql.Conn, unused []reporting.Key) error
+	// claim is Claim. It is in a transaction unless alone says true.
+	claim(c *session, q reporting.Claim, now string) ([]reporting.Row, error)
 
-	// remove deletes the rows of keys.
-	remove(ctx context.Context, c *sql.Conn, keys []reporting.Key) error
-
-	// lease writes what Claim changes of rows.
-	lease(ctx context.Context, c *sql.Conn, rows []reporting.Row) error
-
-	// skipLocked ends a query for rows to be claimed.
-	skipLocked() string
+	// alone says that claim needs no transaction around it.
+	alone() bool
 
 	// again says whether a transaction that failed is to be run again.
 	again(err error) bool
 
-	// committing is the context that a commit runs under.
-	committing(ctx context.Context) context.Context
+	// explain adds to an error what a reader of logs should know.
+	explain(err error) error
 
-	// bind writes the placeholders of a statement, given as ?, as the
-	// database has them.
+	// bind writes a statement's placeholders, given as ?1, as the database has
+	// them.
 	bind(statement string) string
 }
 
-// placed is a row to be written over the one at place; 0: a new one.
-type placed struct {
-	*reporting.Row
-	place int64
+// held is a row as it was read under its lock.
+type held struct {
+	reporting.Row
+	place int64 // by which the dialect finds it again; 0: by its key
 }
 
-// newDialect answers the dialect d for the tables of a prefix.
-func newDialect(d Dialect, prefix string) (dialect, error) {
+// changes is what a transaction writes, in the order of keys.
+type changes struct {
+	fresh   []*reporting.Row // rows of keys that had none
+	altered []alteration
+	removed []held
+	unused  []reporting.Key // keys that were locked, had no row, and have none
+	counts  []count
+	now     int64
+}
+
+func (ch *changes) none() bool {
+	return len(ch.fresh)+len(ch.altered)+len(ch.removed) == 0
+}
+
+// soon is how far ahead a row may be due whose change wakes others: none of
+// them sleeps for longer.
+const soon = int64(time.Hour / time.Microsecond)
+
+// wakes says whether a row can be claimed soon that could not be, or earlier
+// than it could be.
+func (ch *changes) wakes() bool {
+	for _, r := range ch.fresh {
+		if r.Queue != "" && ready(r) <= ch.now+soon {
+			return true
+		}
+	}
+	for _, a := range ch.altered {
+		earlier := a.old.Queue != a.new.Queue || ready(a.new) < ready(&a.old.Row)
+		if a.new.Queue != "" && earlier && ready(a.new) <= ch.now+soon {
+			return true
+		}
+	}
+	return false
+}
+
+// alteration is a row that is written over another.
+type alteration struct {
+	old *held
+	new *reporting.Row
+}
+
+// newDialect answers the dialect d.
+func newDialect(d Dialect, s *Store) (dialect, error) {
 	switch d {
 	case SQLite:
-		return sqlite{table: prefix + "rows"}, nil
+		return sqlite{s.tables}, nil
+	case PostgreSQL:
+		return postgres{tables: s.tables, db: s.db, unchecked: s.unchecked}, nil
 	}
 	return nil, fmt.Errorf("sqlstore: %v is not a dialect", d)
 }
 
-// each runs do on pieces of s of at most n.
-func each[T any](s []T, n int, do func([]T) error) error {
-	for len(s) > 0 {
-		piece := s[:min(n, len(s))]
-		if err := do(piece); err != nil {
-			return err
-		}
-		s = s[len(piece):]
-	}
-	return nil
+// tables are the names of the tables.
+type tables struct{ rows, counts, schema string }
+
+func newTables(prefix string) tables {
+	return tables{rows: prefix + "rows", counts: prefix + "counts", schema: prefix + "schema"}
 }
 
-// list answers item n times, with commas.
-func list(item string, n int) string {
-	return strings.TrimSuffix(strings.Repeat(item+",", n), ",")
-}
-
-// query runs a query and gives its rows to each, one after the other.
-func query(ctx context.Context, c *sql.Conn, statement string, args []any, each func(*sql.Rows) error) error {
-	rows, err := c.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
+// channel is where processes are told that a row has become due.
+func (t tables) channel() string { return t.rows + "_due" }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"database/sql"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,13 +11,13 @@ import (
 )
 
 // columns are those of a row in the order in which scanRow takes them. The
-// table has two more, computed from these: ready, when a row can be claimed
-// next, and worked, its due where it has a queue.
+// table has two more, computed from these: worked, its due where it has a
+// queue, and grp, its group's number.
 const columns = "kind, tenant, id, version, queue, urgency, due, lease, claimed, claims, label, since, data"
 
-// never is the zero time. Times are microseconds since 1970; the zero time is
-// a number like any other, long before.
-var never = time.Time{}.UnixMicro()
+// never is the zero time, as statements have it. Times are microseconds since
+// 1970; the zero time is a number like any other, long before.
+var never = sqlInt(micros(time.Time{}))
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
@@ -25,10 +26,14 @@ func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 // exact is a time as the store keeps it.
 func exact(t time.Time) time.Time { return moment(micros(t)) }
 
+func sqlInt(n int64) string { return strconv.FormatInt(n, 10) }
+
 // scanRow reads a row. The Data is the caller's.
 func scanRow(rows *sql.Rows, r *reporting.Row, more ...any) error {
 	var due, lease, claimed, since int64
-	err := rows.Scan(append([]any{&r.Kind, &r.Tenant, &r.ID, &r.Version, &r.Queue, &r.Urgency, &due, &lease, &claimed, &r.Claims, &r.Label, &since, &r.Data}, more...)...)
+	into := [16]any{&r.Kind, &r.Tenant, &r.ID, &r.Version, &r.Queue, &r.Urgency, &due, &lease, &claimed, &r.Claims, &r.Label, &since, &r.Data}
+	n := 13 + copy(into[13:], more)
+	err := rows.Scan(into[:n]...)
 	r.Due, r.LeaseUntil, r.ClaimedAt, r.Since = moment(due), moment(lease), moment(claimed), moment(since)
 	return err
 }
@@ -36,20 +41,24 @@ func scanRow(rows *sql.Rows, r *reporting.Row, more ...any) error {
 // ready is when a row can be claimed next.
 func ready(r *reporting.Row) int64 { return max(micros(r.Due), micros(r.LeaseUntil)) }
 
-// worked is the due of a row with a queue, for Tally; nil of one without.
-func worked(r *reporting.Row) any {
-	if r.Queue == "" {
-		return nil
+// worked is the due of a row with a queue, for Tally; invalid of one without.
+func worked(r *reporting.Row) sql.NullInt64 {
+	return sql.NullInt64{Int64: micros(r.Due), Valid: r.Queue != ""}
+}
+
+// some is data as a column that is not null takes it: nil would be NULL.
+func some(data []byte) []byte {
+	if data == nil {
+		return []byte{}
 	}
-	return micros(r.Due)
+	return data
 }
 
 func compareKeys(a, b reporting.Key) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.ID, b.ID))
 }
 
-// sameWork says whether a row stands in the same place of every index.
-func sameWork(a, b *reporting.Row) bool {
-	return a.Queue == b.Queue && a.Urgency == b.Urgency && a.Due.Equal(b.Due) && a.LeaseUntil.Equal(b.LeaseUntil) &&
-		a.Label == b.Label && a.Since.Equal(b.Since)
+// byDue is the order of claims among rows of one urgency.
+func byDue(a, b *reporting.Row) int {
+	return cmp.Or(a.Due.Compare(b.Due), compareKeys(a.Key, b.Key))
 }

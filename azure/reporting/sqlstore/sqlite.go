@@ -3,196 +3,189 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/mdmkit/devicestatus/azure/reporting"
 )
 
-// How many keys and rows go into one statement: SQLite takes 32,766
-// parameters, and statements are read anew each time.
-const (
-	keysAtOnce = 1000
-	rowsAtOnce = 250
-)
+// keysAtOnce is how many keys one statement asks for.
+const keysAtOnce = 100
 
 // sqlite is the dialect of SQLite. A transaction that writes is begun
 // IMMEDIATE: it holds the only write lock from its first statement on, so that
 // rows need no locks of their own and nothing is to be run again.
-type sqlite struct{ table string }
+type sqlite struct{ tables }
 
-func (sqlite) check(ctx context.Context, c *sql.Conn) error {
-	var journal string
-	if err := c.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
-		return err
-	}
-	if !strings.EqualFold(journal, "wal") {
-		return fmt.Errorf("PRAGMA journal_mode is %q and has to be WAL: a reader would lock out the writer", journal)
-	}
-	if err := checkSynchronous(ctx, c); err != nil {
-		return err
-	}
-	var patience int
-	if err := c.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&patience); err != nil {
-		return err
-	}
-	if patience <= 0 {
-		return fmt.Errorf("PRAGMA busy_timeout is %d and has to be the milliseconds to wait for another process, for example 5000: a call beside another's would fail at once", patience)
-	}
-	return nil
-}
-
-func checkSynchronous(ctx context.Context, c *sql.Conn) error {
-	var level int
-	if err := c.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
-		return err
-	}
-	if level < 2 {
-		return fmt.Errorf("PRAGMA synchronous is %d and has to be FULL (2) on every connection: what was committed would be lost with the power", level)
-	}
-	return nil
-}
-
-func (sqlite) begin(ctx context.Context, c *sql.Conn) (int64, error) {
-	_, err := c.ExecContext(ctx, "BEGIN IMMEDIATE")
+// begin waits for other processes' transactions; what follows waits for
+// nobody, so that the statements do without a watch over the context, which
+// costs more than many of them.
+func (sqlite) begin(ctx context.Context, c *session) (int64, error) {
+	err := c.exec("BEGIN IMMEDIATE")
+	c.ctx = context.WithoutCancel(ctx)
 	return 0, err
+}
+
+// commit lets a commit come to its end: it takes a moment, and whoever waits
+// for it learns what became of it.
+func (sqlite) commit(_ context.Context, c *session) error { return c.exec("COMMIT") }
+
+// harmless: a BEGIN that failed, and a transaction that SQLite has rolled back
+// by itself, as it does when the disk is full.
+func (sqlite) harmless(err error) bool {
+	return strings.Contains(err.Error(), "no transaction is active")
 }
 
 func (sqlite) clock() string { return "" }
 
-// The table has a rowid: rows with some hundred bytes of data would make a
-// deep tree of their key. The indexes are partial, so that a row that is no
-// work and has no label costs next to nothing.
-func (d sqlite) migrations() [][]string {
-	return [][]string{{
-		`CREATE TABLE ` + d.table + ` (
-	n       INTEGER PRIMARY KEY,
-	kind    INTEGER NOT NULL,
-	tenant  TEXT NOT NULL,
-	id      TEXT NOT NULL,
-	version INTEGER NOT NULL,
-	queue   TEXT NOT NULL,
-	urgency INTEGER NOT NULL,
-	due     INTEGER NOT NULL,
-	lease   INTEGER NOT NULL,
-	ready   INTEGER NOT NULL,
-	worked  INTEGER,
-	claimed INTEGER NOT NULL,
-	claims  INTEGER NOT NULL,
-	label   TEXT NOT NULL,
-	since   INTEGER NOT NULL,
-	data    BLOB NOT NULL,
-	UNIQUE (kind, tenant, id)
-)`,
-		`CREATE INDEX ` + d.table + `_claim ON ` + d.table + ` (queue, urgency, due, kind, tenant, id) WHERE queue <> ''`,
-		`CREATE INDEX ` + d.table + `_ready ON ` + d.table + ` (queue, ready) WHERE queue <> ''`,
-		`CREATE INDEX ` + d.table + `_tally ON ` + d.table + ` (kind, tenant, label, urgency, since, worked) WHERE label <> ''`,
-		`CREATE INDEX ` + d.table + `_plain ON ` + d.table + ` (kind, tenant) WHERE label = ''`,
-	}}
-}
-
-func (sqlite) lockSchema(context.Context, *sql.Conn) error { return nil }
-
-func (d sqlite) lock(ctx context.Context, c *sql.Conn, keys []reporting.Key, found func(*reporting.Row, int64) error) error {
-	return each(keys, keysAtOnce, func(keys []reporting.Key) error {
-		where, args := d.where(keys)
-		return query(ctx, c, "SELECT "+columns+", n FROM "+d.table+where, args, func(rows *sql.Rows) error {
-			var r reporting.Row
-			var place int64
-			if err := scanRow(rows, &r, &place); err != nil {
-				return err
-			}
-			return found(&r, place)
-		})
-	})
-}
-
-// where picks rows by their keys. Most calls are about one kind and tenant,
-// which takes fewer parameters.
-func (sqlite) where(keys []reporting.Key) (string, []any) {
-	first, last := keys[0], keys[len(keys)-1]
-	if first.Kind == last.Kind && first.Tenant == last.Tenant {
-		args := make([]any, 2, 2+len(keys))
-		args[0], args[1] = first.Kind, first.Tenant
-		for _, k := range keys {
-			args = append(args, k.ID)
-		}
-		return " WHERE kind = ? AND tenant = ? AND id IN (" + list("?", len(keys)) + ")", args
-	}
-	args := make([]any, 0, 3*len(keys))
-	for _, k := range keys {
-		args = append(args, k.Kind, k.Tenant, k.ID)
-	}
-	return " WHERE (kind, tenant, id) IN (VALUES " + list("(?,?,?)", len(keys)) + ")", args
-}
-
-const (
-	setStill = "version = excluded.version, claimed = excluded.claimed, claims = excluded.claims, data = excluded.data"
-	setMoved = setStill + ", queue = excluded.queue, urgency = excluded.urgency, due = excluded.due, lease = excluded.lease," +
-		" ready = excluded.ready, worked = excluded.worked, label = excluded.label, since = excluded.since"
-)
-
-func (d sqlite) write(ctx context.Context, c *sql.Conn, moved, still []placed) error {
-	if err := d.upsert(ctx, c, moved, setMoved); err != nil {
-		return err
-	}
-	// An index is written wherever one of its columns is set, changed or not.
-	return d.upsert(ctx, c, still, setStill)
-}
-
-func (d sqlite) upsert(ctx context.Context, c *sql.Conn, rows []placed, set string) error {
-	return each(rows, rowsAtOnce, func(rows []placed) error {
-		args := make([]any, 0, 16*len(rows))
-		for _, r := range rows {
-			data := r.Data
-			if data == nil {
-				data = []byte{} // nil is NULL
-			}
-			var place any // NULL: the next
-			if r.place != 0 {
-				place = r.place
-			}
-			args = append(args, place, r.Kind, r.Tenant, r.ID, r.Version, r.Queue, r.Urgency, micros(r.Due), micros(r.LeaseUntil),
-				micros(r.ClaimedAt), r.Claims, r.Label, micros(r.Since), data, ready(r.Row), worked(r.Row))
-		}
-		_, err := c.ExecContext(ctx, "INSERT INTO "+d.table+" (n, "+columns+", ready, worked) VALUES "+
-			list("(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", len(rows))+
-			" ON CONFLICT (n) DO UPDATE SET "+set, args...)
-		return err
-	})
-}
-
-func (sqlite) end(context.Context, *sql.Conn, []reporting.Key) error { return nil }
-
-func (d sqlite) remove(ctx context.Context, c *sql.Conn, keys []reporting.Key) error {
-	return each(keys, keysAtOnce, func(keys []reporting.Key) error {
-		where, args := d.where(keys)
-		_, err := c.ExecContext(ctx, "DELETE FROM "+d.table+where, args...)
-		return err
-	})
-}
-
-func (d sqlite) lease(ctx context.Context, c *sql.Conn, rows []reporting.Row) error {
-	return each(rows, keysAtOnce, func(rows []reporting.Row) error {
-		keys := make([]reporting.Key, len(rows))
-		for i := range rows {
-			keys[i] = rows[i].Key
-		}
-		// They share the lease, and differ in all else.
-		where, args := d.where(sorted(keys))
-		lease := micros(rows[0].LeaseUntil)
-		_, err := c.ExecContext(ctx, "UPDATE "+d.table+" SET version = version + 1, claims = claims + 1, claimed = ?, lease = ?, ready = max(due, ?)"+where,
-			append([]any{micros(rows[0].ClaimedAt), lease, lease}, args...)...)
-		return err
-	})
-}
-
-func (sqlite) skipLocked() string { return "" }
+func (sqlite) alone() bool { return false }
 
 func (sqlite) again(error) bool { return false }
 
-// committing lets a commit come to its end: it takes a moment, and whoever
-// waits for it learns what became of it.
-func (sqlite) committing(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+func (sqlite) explain(err error) error {
+	if err != nil && strings.Contains(err.Error(), "database is locked") {
+		return fmt.Errorf("another connection has held the database's write lock for longer than PRAGMA busy_timeout: %w", err)
+	}
+	return err
+}
 
 func (sqlite) bind(statement string) string { return statement }
+
+func (d sqlite) lock(c *session, keys []reporting.Key, found func(held) error) error {
+	for len(keys) > 0 {
+		n := 1
+		for n < min(len(keys), keysAtOnce) && keys[n].Kind == keys[0].Kind && keys[n].Tenant == keys[0].Tenant {
+			n++
+		}
+		args := make([]any, 2, 2+n)
+		args[0], args[1] = keys[0].Kind, keys[0].Tenant
+		for _, k := range keys[:n] {
+			args = append(args, k.ID)
+		}
+		err := c.again("SELECT "+columns+", n FROM "+d.rows+" WHERE kind = ? AND tenant = ? AND id IN ("+list("?", n)+")", args, func(rows *sql.Rows) error {
+			var h held
+			if err := scanRow(rows, &h.Row, &h.place); err != nil {
+				return err
+			}
+			return found(h)
+		})
+		if err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+func (d sqlite) write(c *session, ch *changes) error {
+	for _, h := range ch.removed {
+		if err := c.run("DELETE FROM "+d.rows+" WHERE n = ?", h.place); err != nil {
+			return err
+		}
+	}
+	for _, a := range ch.altered {
+		if err := d.alter(c, a); err != nil {
+			return err
+		}
+	}
+	for _, r := range ch.fresh {
+		err := c.run("INSERT INTO "+d.rows+" ("+columns+", worked, grp) VALUES ("+list("?", 15)+")",
+			r.Kind, r.Tenant, r.ID, r.Version, r.Queue, r.Urgency, micros(r.Due), micros(r.LeaseUntil), micros(r.ClaimedAt), r.Claims,
+			r.Label, micros(r.Since), some(r.Data), worked(r), groupOf(r).number())
+		if err != nil {
+			return err
+		}
+	}
+	for _, n := range ch.counts {
+		err := c.run("INSERT INTO "+d.counts+" (kind, tenant, label, urgency, grp, n) VALUES (?, ?, ?, ?, ?, ?)"+
+			" ON CONFLICT (kind, tenant, label, urgency) DO UPDATE SET n = n + excluded.n",
+			n.kind, n.tenant, n.label, n.urgency, n.number(), n.by)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alter writes a row over another. SQLite writes an index anew wherever one of
+// its columns is set, changed or not: so only those that differ are.
+func (d sqlite) alter(c *session, a alteration) error {
+	was, r := &a.old.Row, a.new
+	set := "UPDATE " + d.rows + " SET version = ?, claimed = ?, claims = ?, label = ?, data = ?"
+	args := append(make([]any, 0, 14), r.Version, micros(r.ClaimedAt), r.Claims, r.Label, some(r.Data))
+	if r.Queue != was.Queue {
+		set, args = set+", queue = ?", append(args, r.Queue)
+	}
+	if r.Urgency != was.Urgency {
+		set, args = set+", urgency = ?", append(args, r.Urgency)
+	}
+	if !r.Due.Equal(was.Due) {
+		set, args = set+", due = ?", append(args, micros(r.Due))
+	}
+	if !r.LeaseUntil.Equal(was.LeaseUntil) {
+		set, args = set+", lease = ?", append(args, micros(r.LeaseUntil))
+	}
+	if due := worked(r); due != worked(was) {
+		set, args = set+", worked = ?", append(args, due)
+	}
+	if !r.Since.Equal(was.Since) {
+		set, args = set+", since = ?", append(args, micros(r.Since))
+	}
+	if g := groupOf(r); g != groupOf(was) {
+		set, args = set+", grp = ?", append(args, g.number())
+	}
+	return c.run(set+" WHERE n = ?", append(args, a.old.place)...)
+}
+
+// claim looks at each urgency of the queue by itself: over several the index is
+// not in the order of due, and rows that are not due would have to be passed
+// by.
+func (d sqlite) claim(c *session, q reporting.Claim, now string) ([]reporting.Row, error) {
+	var taken []reporting.Row
+	places := map[reporting.Key]int64{}
+	for urgency := 0; ; urgency++ {
+		left := q.Limit
+		if !q.OldestFirst {
+			left -= len(taken)
+		}
+		if left == 0 {
+			break
+		}
+		err := c.value(&urgency, "SELECT urgency FROM "+d.rows+" WHERE queue <> '' AND queue = ? AND urgency >= ? ORDER BY urgency LIMIT 1", q.Queue, urgency)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && urgency > int(q.Most) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = c.query("SELECT "+columns+", n FROM "+d.rows+" WHERE queue <> '' AND queue = ? AND urgency = ? AND due <= "+now+" AND lease <= "+now+
+			" ORDER BY due, kind, tenant, id LIMIT ?", []any{q.Queue, urgency, left}, func(rows *sql.Rows) error {
+			var h held
+			if err := scanRow(rows, &h.Row, &h.place); err != nil {
+				return err
+			}
+			places[h.Key] = h.place
+			taken = append(taken, h.Row)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	taken = inOrder(taken, q)
+	claimed := moment(c.now)
+	lease := exact(claimed.Add(q.Lease))
+	for i := range taken {
+		r := &taken[i]
+		r.Version++
+		r.Claims++
+		r.ClaimedAt, r.LeaseUntil = claimed, lease
+		err := c.run("UPDATE "+d.rows+" SET version = ?, claims = ?, claimed = ?, lease = ? WHERE n = ?",
+			r.Version, r.Claims, micros(claimed), micros(lease), places[r.Key])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return taken, nil
+}

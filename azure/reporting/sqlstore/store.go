@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -30,12 +29,13 @@ type Options struct {
 }
 
 // Store implements [reporting.Store] on a database. It is safe for concurrent
-// use, holds no connection between calls, and need not be closed.
+// use, holds no connection between calls, starts no goroutine, and need not be
+// closed.
 type Store struct {
 	db        *sql.DB
 	dialect   dialect
 	prefix    string
-	table     string
+	tables    tables
 	clock     func() time.Time // nil: the database's
 	unchecked bool
 
@@ -50,7 +50,8 @@ var _ reporting.Store = (*Store)(nil)
 // Open makes a Store of tables in a database, which it creates, or brings to
 // the version that this package knows. It refuses, by name, connections whose
 // settings would lose what was committed, tables of a newer version, and an
-// unfit prefix. The db stays the caller's, who may use it for other tables too.
+// unfit prefix. The db stays the caller's, who may use it for other tables too,
+// and closes it when the store is not used any more.
 func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error) {
 	if o == nil {
 		o = &Options{}
@@ -60,11 +61,11 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error
 		s.prefix = "devicestatus_"
 	}
 	if !prefix.MatchString(s.prefix) {
-		return nil, fmt.Errorf("sqlstore: Options.TablePrefix is %q and has to match %v", s.prefix, prefix)
+		return nil, fmt.Errorf("sqlstore: Options.TablePrefix is %.40q and has to match %v", s.prefix, prefix)
 	}
-	s.table = s.prefix + "rows"
+	s.tables = newTables(s.prefix)
 	var err error
-	if s.dialect, err = newDialect(d, s.prefix); err != nil {
+	if s.dialect, err = newDialect(d, s); err != nil {
 		return nil, err
 	}
 	if s.dialect.clock() == "" {
@@ -74,23 +75,14 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error
 		s.turn = make(chan struct{}, 1)
 	}
 	if !s.unchecked {
-		if err := s.checkSettings(ctx); err != nil {
-			return nil, failure(ctx, "Open", err)
+		if err := s.read(ctx, func(c *session) error { return s.dialect.check(ctx, c) }); err != nil {
+			return nil, s.failed(ctx, "Open", err)
 		}
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, failure(ctx, "Open", err)
+		return nil, s.failed(ctx, "Open", err)
 	}
 	return s, nil
-}
-
-func (s *Store) checkSettings(ctx context.Context) error {
-	c, err := s.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return s.dialect.check(ctx, c)
 }
 
 // failure says which call failed. Where the context has ended that is the
@@ -105,54 +97,65 @@ func failure(ctx context.Context, call string, err error) error {
 	return fmt.Errorf("sqlstore: %s: %w", call, err)
 }
 
-// attempts is how often a transaction is run that conflicts with others.
-const attempts = 20
+// failed is failure with what the dialect has to say.
+func (s *Store) failed(ctx context.Context, call string, err error) error {
+	return failure(ctx, call, s.dialect.explain(err))
+}
 
-// Update implements [reporting.Store].
+// errUnknown is the failure of a commit of which nobody knows what came.
+var errUnknown = errors.New("the connection was lost during the commit, and what became of it is not known")
+
+// Update implements [reporting.Store]. A transaction in which fn has put and
+// deleted nothing costs no commit.
 func (s *Store) Update(ctx context.Context, fn func(reporting.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		var t *tx
-		var own error
-		err := s.write(ctx, func(ctx context.Context, c *sql.Conn, now int64) error {
-			t = &tx{store: s, ctx: ctx, conn: c, now: moment(now), states: map[reporting.Key]*state{}}
+	var own error
+	err := s.retry(ctx, func() error {
+		own = nil // of the run before
+		return s.write(ctx, func(c *session) (bool, error) {
+			t := &tx{store: s, ctx: ctx, session: c, now: moment(c.now), states: map[reporting.Key]*state{}}
 			defer func() { t.over = true }()
-			if own = fn(t); own != nil {
-				return own
+			own = fn(t)
+			if t.failed != nil && s.dialect.again(t.failed) {
+				return false, t.failed // whatever fn has made of it
+			}
+			if own != nil {
+				return false, own
 			}
 			if t.failed != nil {
-				return t.failed
+				return false, t.failed
 			}
 			return t.flush()
 		})
-		if err == nil {
-			return nil
+	})
+	if err != nil && own != nil {
+		return own
+	}
+	return s.failed(ctx, "Update", err)
+}
+
+// attempts is how often a transaction is run that conflicts with others.
+const attempts = 20
+
+// retry runs do again while it fails by a conflict with others.
+func (s *Store) retry(ctx context.Context, do func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if err == nil || attempt == attempts || !s.dialect.again(err) {
+			return err
 		}
-		if (s.dialect.again(err) || t != nil && s.dialect.again(t.failed)) && attempt < attempts && pause(ctx, attempt) {
-			continue
+		t := time.NewTimer(rand.N(time.Duration(attempt) * 2 * time.Millisecond))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return err
 		}
-		if own != nil {
-			return own
-		}
-		return failure(ctx, "Update", err)
 	}
 }
 
-// pause waits a little, longer the more often, and says whether the context is
-// still alive.
-func pause(ctx context.Context, attempt int) bool {
-	t := time.NewTimer(rand.N(time.Duration(attempt) * 2 * time.Millisecond))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// write runs do in a transaction that may write. It is rolled back if do fails
-// or panics.
-func (s *Store) write(ctx context.Context, do func(ctx context.Context, c *sql.Conn, now int64) error) (err error) {
+// write runs do in a transaction, and commits it if do says that there is
+// something to commit. It is rolled back otherwise, and if do fails or panics.
+func (s *Store) write(ctx context.Context, do func(*session) (changed bool, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -164,61 +167,52 @@ func (s *Store) write(ctx context.Context, do func(ctx context.Context, c *sql.C
 			return ctx.Err()
 		}
 	}
-	c, err := s.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	committed := false
-	defer func() {
-		if !committed {
-			rollback(ctx, c)
+	return s.read(ctx, func(c *session) (err error) {
+		if !s.unchecked {
+			// The pool opens connections as it likes, each with its own settings.
+			if err := s.dialect.recheck(ctx, c); err != nil {
+				return err
+			}
 		}
-		// What Close answers was said before, or comes after the commit.
-		_ = c.Close()
-	}()
-	if s.turn != nil && !s.unchecked {
-		// The pool opens connections as it likes, each with its own settings.
-		if err := checkSynchronous(ctx, c); err != nil {
+		over := false
+		defer func() {
+			if !over {
+				s.rollback(c)
+			}
+		}()
+		if c.now, err = s.dialect.begin(ctx, c); err != nil {
 			return err
 		}
-	}
-	now, err := s.dialect.begin(ctx, c)
+		if s.clock != nil {
+			c.now = micros(s.clock())
+		}
+		changed, err := do(c)
+		if err != nil || !changed {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err = s.dialect.commit(ctx, c)
+		over = err == nil
+		return err
+	})
+}
+
+// read gives do a connection, outside of transactions.
+func (s *Store) read(ctx context.Context, do func(*session) error) error {
+	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	if s.clock != nil {
-		now = micros(s.clock())
-	}
-	if err := do(ctx, c, now); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if _, err := c.ExecContext(s.dialect.committing(ctx), "COMMIT"); err != nil {
-		return err
-	}
-	committed = true
-	return nil
+	c := &session{conn: conn, ctx: ctx}
+	defer c.close()
+	return do(c)
 }
 
-// rollback ends a transaction. A connection on which that fails, because it is
-// lost or because the database has done it already, is not used again.
-func rollback(ctx context.Context, c *sql.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if _, err := c.ExecContext(ctx, "ROLLBACK"); err != nil {
-		_ = c.Raw(func(any) error { return driver.ErrBadConn })
-	}
-}
-
-// ask runs a query outside of transactions. Where the statement says @now, the
-// time is put in.
+// ask runs a query outside of transactions.
 func (s *Store) ask(ctx context.Context, call, statement string, args []any, each func(*sql.Rows) error) error {
-	c, err := s.db.Conn(ctx)
-	if err != nil {
-		return failure(ctx, call, err)
-	}
-	defer c.Close()
-	return failure(ctx, call, query(ctx, c, s.dialect.bind(statement), args, each))
+	return s.failed(ctx, call, s.read(ctx, func(c *session) error {
+		return c.query(s.dialect.bind(statement), args, each)
+	}))
 }

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,34 +13,36 @@ import (
 
 var errOver = errors.New("sqlstore: the transaction is over")
 
-// tx reads and locks at once, and writes at the end: in few statements, each
-// row once.
+// tx reads and locks at once, and writes at the end, each row once.
 type tx struct {
-	store  *Store
-	ctx    context.Context
-	conn   *sql.Conn
-	now    time.Time
-	over   bool
-	failed error // the first error of a method: nothing is written
+	store   *Store
+	ctx     context.Context
+	session *session
+	now     time.Time
+	over    bool
+	failed  error // the first error of a method: nothing is written
 
 	states map[reporting.Key]*state // the locked keys
 }
 
 // state is what a transaction knows of a key.
 type state struct {
-	stored  reporting.Row  // as in the database, without its Data; Version 0: none
+	stored  held           // as in the database, without its Data; Version 0: none
 	put     *reporting.Row // what is to be written
 	removed bool           // there is to be no row
 	version int64          // grows with each Put
-	place   int64          // the dialect's
 }
 
 func (t *tx) Now() time.Time { return t.now }
 
-// check refuses what comes too late.
+// check refuses what comes too late, or after a failure: the database may have
+// rolled the transaction back by itself, and its locks are gone then.
 func (t *tx) check() error {
 	if t.over {
 		return errOver
+	}
+	if t.failed != nil {
+		return t.failed
 	}
 	return t.ctx.Err()
 }
@@ -72,16 +73,19 @@ func (t *tx) Get(keys ...reporting.Key) ([]reporting.Row, error) {
 		}
 		asked = append(asked, k)
 	}
-	asked = slices.Compact(sorted(asked))
+	if !slices.IsSortedFunc(asked, compareKeys) {
+		slices.SortFunc(asked, compareKeys)
+	}
+	asked = slices.Compact(asked)
 	data := make(map[reporting.Key][]byte, len(asked))
-	err := t.store.dialect.lock(t.ctx, t.conn, asked, func(r *reporting.Row, place int64) error {
-		st := t.states[r.Key]
+	err := t.store.dialect.lock(t.session, asked, func(h held) error {
+		st := t.states[h.Key]
 		if st == nil {
 			return errors.New("the database answers a key that was not asked for: its collation is not of bytes")
 		}
-		data[r.Key] = r.Data
-		r.Data = nil
-		st.stored, st.version, st.place = *r, r.Version, place
+		data[h.Key] = h.Data
+		h.Data = nil
+		st.stored, st.version = h, h.Version
 		return nil
 	})
 	if err != nil {
@@ -95,7 +99,7 @@ func (t *tx) Get(keys ...reporting.Key) ([]reporting.Row, error) {
 			answers[i] = *st.put
 			answers[i].Data = bytes.Clone(st.put.Data)
 		case st.stored.Version > 0:
-			answers[i] = st.stored
+			answers[i] = st.stored.Row
 			answers[i].Data = data[k]
 			if given {
 				answers[i].Data = bytes.Clone(data[k]) // a key may come twice
@@ -103,12 +107,6 @@ func (t *tx) Get(keys ...reporting.Key) ([]reporting.Row, error) {
 		}
 	}
 	return answers, nil
-}
-
-// sorted sorts keys in place.
-func sorted(keys []reporting.Key) []reporting.Key {
-	slices.SortFunc(keys, compareKeys)
-	return keys
 }
 
 // got answers the state of a key that Get has answered.
@@ -154,32 +152,42 @@ func (t *tx) Delete(keys ...reporting.Key) error {
 	return nil
 }
 
-// flush writes what was put and deleted, in the order of the keys.
-func (t *tx) flush() error {
-	var moved, still []placed
-	var removed, unused []reporting.Key
+// flush writes what was put and deleted, in the order of the keys, and says
+// whether that is anything.
+func (t *tx) flush() (bool, error) {
+	ch := t.changes()
+	if ch.none() {
+		return false, nil
+	}
+	return true, t.store.dialect.write(t.session, ch)
+}
+
+func (t *tx) changes() *changes {
+	ch := &changes{now: t.session.now}
+	counts := counting{}
 	for k, st := range t.states {
-		switch there := st.stored.Version > 0; {
-		case st.put == nil && !there:
-			unused = append(unused, k)
-		case st.removed:
-			removed = append(removed, k)
-		case st.put == nil:
-		case there && sameWork(&st.stored, st.put):
-			still = append(still, placed{st.put, st.place})
-		default:
-			moved = append(moved, placed{st.put, st.place})
+		was := st.stored.Version > 0
+		if was && (st.put != nil || st.removed) {
+			counts[groupOf(&st.stored.Row)]--
+		}
+		switch {
+		case st.put != nil && was:
+			ch.altered = append(ch.altered, alteration{&st.stored, st.put})
+		case st.put != nil:
+			ch.fresh = append(ch.fresh, st.put)
+		case was && st.removed:
+			ch.removed = append(ch.removed, st.stored)
+		case !was:
+			ch.unused = append(ch.unused, k)
+		}
+		if st.put != nil {
+			counts[groupOf(st.put)]++
 		}
 	}
-	byKey := func(a, b placed) int { return compareKeys(a.Key, b.Key) }
-	slices.SortFunc(moved, byKey)
-	slices.SortFunc(still, byKey)
-	d := t.store.dialect
-	if err := d.write(t.ctx, t.conn, moved, still); err != nil {
-		return err
-	}
-	if err := d.remove(t.ctx, t.conn, sorted(removed)); err != nil {
-		return err
-	}
-	return d.end(t.ctx, t.conn, sorted(unused))
+	slices.SortFunc(ch.altered, func(a, b alteration) int { return compareKeys(a.new.Key, b.new.Key) })
+	slices.SortFunc(ch.fresh, func(a, b *reporting.Row) int { return compareKeys(a.Key, b.Key) })
+	slices.SortFunc(ch.removed, func(a, b held) int { return compareKeys(a.Key, b.Key) })
+	slices.SortFunc(ch.unused, compareKeys)
+	ch.counts = counts.counts()
+	return ch
 }

@@ -71,7 +71,7 @@ func TestInside(t *testing.T) {
 	case "wrong":
 		h := wrongStore{bend: func(b *bent) {
 			b.nextDue = func(context.Context) (time.Time, error) { return time.Time{}, nil }
-		}}.harness()
+		}}.harness("")
 		h.Reopen = nil
 		TestStore(t, h)
 	case "panics":

@@ -5,6 +5,7 @@ package channels
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -22,6 +23,9 @@ import (
 type Channels struct {
 	Router *azure.Router
 	Intune *intune.Reporter // nil where the cloud has no partner services
+
+	// Expires says until when the credential can be used, where that is known.
+	Expires func() (time.Time, bool)
 }
 
 // Connect makes the channels, which share one credential. Of the partner
@@ -32,7 +36,7 @@ func Connect(cred azcore.TokenCredential, where azcore.ClientOptions, trusted ..
 	if err != nil {
 		return nil, err
 	}
-	c := &Channels{}
+	c := &Channels{Expires: func() (time.Time, bool) { return time.Time{}, false }}
 	routes := []azure.Route{{Reporter: pcs, Platforms: []azure.Platform{azure.PlatformWindows}}}
 	// Not every cloud has the partner services: in China there is Windows alone.
 	if c.Intune, err = intune.New(cred, &intune.Options{ClientOptions: where, TrustedHosts: trusted}); err == nil {
@@ -44,14 +48,26 @@ func Connect(cred azcore.TokenCredential, where azcore.ClientOptions, trusted ..
 	return c, err
 }
 
+// OneAttempt is for channels under an engine, which does the waiting itself.
+func OneAttempt(o *azcore.ClientOptions) { o.Retry.MaxRetries = -1 }
+
 // Microsoft reaches the real Microsoft, through transport unless it is nil.
-func Microsoft(c environ.Config, transport policy.Transporter) (*Channels, error) {
+// What change makes of the settings is for the channels, not for tokens.
+func Microsoft(c environ.Config, transport policy.Transporter, change ...func(*azcore.ClientOptions)) (*Channels, error) {
 	where := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: c.Authority}, Transport: transport}
 	cred, err := c.Credential(&msal.Options{ClientOptions: where})
 	if err != nil {
 		return nil, err
 	}
-	return Connect(cred, where)
+	for _, do := range change {
+		do(&where)
+	}
+	channels, err := Connect(cred, where)
+	if err != nil {
+		return nil, err
+	}
+	channels.Expires = cred.ExpiresOn
+	return channels, nil
 }
 
 // Loopback are channels to a simulator that listens on this machine.
@@ -63,8 +79,8 @@ type Loopback struct {
 }
 
 // Simulate lets a simulator listen, and makes the channels of an application
-// of it.
-func Simulate(sim *azuresim.Simulator, clientID, secret string) (*Loopback, error) {
+// of it. change is as for Microsoft.
+func Simulate(sim *azuresim.Simulator, clientID, secret string, change ...func(*azcore.ClientOptions)) (*Loopback, error) {
 	listener, err := sim.Listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -83,6 +99,9 @@ func Simulate(sim *azuresim.Simulator, clientID, secret string) (*Loopback, erro
 	}
 	where := azcore.ClientOptions{Cloud: l.Cloud, Transport: l.Client}
 	cred, err := msal.NewClientSecretCredential(clientID, secret, &msal.Options{ClientOptions: where, DisableInstanceDiscovery: true})
+	for _, do := range change {
+		do(&where)
+	}
 	if err == nil {
 		l.Channels, err = Connect(cred, where, strings.TrimPrefix(address, "https://"))
 	}

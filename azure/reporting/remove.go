@@ -1,0 +1,203 @@
+package reporting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
+)
+
+// ErrStillCompliant: Azure may hold the device as compliant.
+var ErrStillCompliant = errors.New("Azure may hold the device as compliant: remove it first, or forget it with force")
+
+// Remove says that the device is gone from the host: it is reported as
+// removed, as after an observation with StateRemoved, by which it would do as
+// well for whoever has one at hand. Its record stays, to show what became of
+// it, until it is forgotten.
+func (e *Engine) Remove(ctx context.Context, account, tenantID, deviceID string) error {
+	for {
+		var o Observation
+		err := e.withDevice(ctx, tenantID, deviceID, func(tx Tx, _ *tenantDocument, _, row Row, t *target) error {
+			r := t.find(deviceID)
+			o = Observation{
+				Account: account, TenantID: row.Tenant, DeviceID: deviceID, Platform: r.Platform,
+				State: compliance.StateRemoved, SeenAt: tx.Now(),
+			}
+			later(&o.SeenAt, r.SeenAt)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		seen, err := e.Observe(ctx, o)
+		if err != nil {
+			return err
+		}
+		if len(seen.Refused) > 0 {
+			return fmt.Errorf("reporting: device %.60q: %w", deviceID, seen.Refused[0].Err)
+		}
+		if seen.Stale == 0 {
+			return nil
+		}
+		// Something newer was observed meanwhile.
+	}
+}
+
+// Forget drops the record of a device: what the host knows of it. What Azure
+// holds is not changed by it, so that without force it is refused with
+// [ErrStillCompliant] while Azure may hold the device as compliant and no other
+// record claims its Azure id. The order of reports on that id is kept.
+func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string, force bool) error {
+	return e.withDevice(ctx, tenantID, deviceID, func(tx Tx, tenant *tenantDocument, pointer, row Row, t *target) error {
+		if tenant.Account != account {
+			return ErrForeignTenant
+		}
+		r := *t.find(deviceID)
+		t.drop(deviceID)
+		if !force && t.claimants() == 0 && t.mayBeCompliant(row.Claims > 0) {
+			return ErrStillCompliant
+		}
+		if err := tx.Delete(pointer.Key); err != nil {
+			return err
+		}
+		var err error
+		if t.plan(&row, tx.Now(), e.rules()) {
+			err = tx.Put(row)
+		} else {
+			err = tx.Delete(row.Key)
+		}
+		if err != nil || r.State == compliance.StateRemoved {
+			return err
+		}
+		rows, err := tx.Get(Key{Kind: kindGuard, Tenant: row.Tenant})
+		if err != nil || rows[0].Version == 0 {
+			return err
+		}
+		var g guard
+		if err := decodeJSON(rows[0], &g); err != nil {
+			return err
+		}
+		g.Devices = max(0, g.Devices-1)
+		rows[0].Data = encodeJSON(&g)
+		return tx.Put(rows[0])
+	})
+}
+
+// mayBeCompliant reports whether Azure may hold the id as compliant. calling: a
+// call is under way, or its outcome is not known.
+func (t *target) mayBeCompliant(calling bool) bool {
+	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
+	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
+		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
+		t.Close != nil || len(t.Closing) > 0
+}
+
+// Resync is for after the host's database was restored from a backup: what is
+// stored may be older than what Azure holds. Nothing counts as accepted any
+// more; removals and non-compliance are reported again at once, and compliance
+// when the host has observed the device again. Call it before Run; if it does
+// not return nil, call it again.
+func (e *Engine) Resync(ctx context.Context) error {
+	for p, err := range e.pages(ctx, "") {
+		if err == nil {
+			err = e.resync(ctx, p)
+		}
+		if err != nil {
+			return fmt.Errorf("reporting: resync: %w", err)
+		}
+	}
+	e.wake(false)
+	return nil
+}
+
+func (e *Engine) resync(ctx context.Context, p *page) error {
+	hosts := map[Key]bool{} // pointers to be forgotten what they have seen
+	for {
+		var pointers, targets []Key
+		for i := range p.rows {
+			targets = append(targets, p.rows[i].Key)
+			for j := range p.targets[i].Records {
+				hosts[Key{kindDevice, p.rows[i].Tenant, p.targets[i].Records[j].Host}] = true
+			}
+		}
+		for k := range hosts {
+			pointers = append(pointers, k)
+		}
+		slices.SortFunc(pointers, compareKeys)
+		complete := true
+		err := e.update(ctx, func(tx Tx) error {
+			complete = true
+			var rows []Row
+			if len(pointers) > 0 {
+				var err error
+				if rows, err = tx.Get(pointers...); err != nil {
+					return err
+				}
+			}
+			for _, row := range rows {
+				if row.Version == 0 {
+					continue
+				}
+				known, err := decodePointer(row)
+				if err != nil {
+					return err
+				}
+				known.digest = [16]byte{} // of no observation
+				row.Data = known.encode()
+				if err := tx.Put(row); err != nil {
+					return err
+				}
+			}
+			rows, err := tx.Get(targets...)
+			if err != nil {
+				return err
+			}
+			var events []Row
+			for i, row := range rows {
+				if row.Version == 0 {
+					continue
+				}
+				t := &p.targets[i]
+				if err := decodeTarget(row, row.Claims, t); err != nil {
+					return err
+				}
+				for j := range t.Records {
+					complete = complete && hosts[Key{kindDevice, row.Tenant, t.Records[j].Host}]
+				}
+				var before map[string]status.Device
+				if e.o.Events {
+					before = t.everyDetails(&p.tenant, tx.Now(), e.rules())
+				}
+				t.resync(tx.Now())
+				if e.o.Events {
+					events = append(events, t.news(row.Tenant, before, &p.tenant, tx.Now(), e.rules())...)
+				}
+				row.Queue = "" // it loses its place
+				t.plan(&row, tx.Now(), e.rules())
+				if err := tx.Put(row); err != nil {
+					return err
+				}
+			}
+			return putEvents(tx, events)
+		})
+		if err != nil || complete {
+			return err
+		}
+		// A record came meanwhile whose pointer was not among them.
+	}
+}
+
+// resync forgets what Microsoft accepted, but for showing it.
+func (t *target) resync(now time.Time) {
+	if t.AzureID == "" {
+		return
+	}
+	t.Resync = resyncWaits
+	t.Message, t.Before, t.Failure, t.Unsure, t.Doubts = nil, nil, nil, nil, nil
+	t.DeleteAt, t.Deletions = time.Time{}, 0
+	later(&t.Floor, now.Truncate(time.Second))
+}

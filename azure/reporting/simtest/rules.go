@@ -1,0 +1,557 @@
+package simtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
+)
+
+// rules is the domain's specification, kept beside the engine: what it would
+// know and want after every observation that was committed, in the order of the
+// commits. It shares no code with the engine. The world's lock guards it.
+type rules struct {
+	clock   *clock
+	tenants map[string]*registered
+	records map[key]*record
+	wishes  map[ref]*target
+	tell    func(format string, args ...any)
+}
+
+// key names a record of the host.
+type key struct{ tenant, host string }
+
+type registered struct {
+	account string
+	modes   []since[reporting.Mode]
+}
+
+// since is a value and from when on it held, by the bubble's clock.
+type since[T any] struct {
+	at    time.Time
+	value T
+}
+
+// record is what is known of one device of the host.
+type record struct {
+	key
+	platform  azure.Platform
+	enrolment string
+	enrolled  time.Time
+	version   uint64
+	seen      time.Time
+	marked    time.Time // the newest seen that changed something, or came an hour after such
+	azureID   string
+	lost      string // of an earlier enrolment: an Azure id that this one has not brought yet
+	code      status.ClientCode
+	user, upn string
+	waits     bool // another user: compliant waits for a new Success
+	state     compliance.State
+	inventory azure.Inventory
+	removed   time.Time // by the store's clock
+	gray      bool      // it cannot be told what the engine knows
+	released  bool      // removed, and another record claimed its id: it claims nothing any more
+	count     int       // observations that were taken
+}
+
+// target is what is wanted of one Azure id, now and before.
+type target struct {
+	ref
+	wishes  []since[wish]
+	users   map[string]bool // who has been its user, on phones and Macs
+	ever    map[key]bool    // who has claimed it
+	newest  time.Time       // the newest enrolment among them
+	removed time.Time       // the newest enrolment by which it was removed
+}
+
+// aim is what Azure is to hold.
+type aim string
+
+const (
+	nothing aim = "nothing" // nothing is to be sent; what was sent stays
+	report  aim = "report"
+	hold    aim = "hold" // a new claim of compliance waits
+	remove  aim = "remove"
+	release aim = "release" // nobody claims it any more: unmanaged, if it was ever told
+	vague   aim = "vague"   // the rules do not say
+)
+
+// wish is what the rules want of an Azure id.
+type wish struct {
+	aim       aim
+	state     compliance.State
+	platform  azure.Platform
+	user, upn string
+	inventory azure.Inventory
+	owner     string // host id
+	enrolment string
+	conflict  bool
+	claimants int // live ones, also such as do not count
+	removed   time.Time
+}
+
+func newRules(c *clock, tell func(string, ...any)) *rules {
+	return &rules{clock: c, tell: tell, tenants: map[string]*registered{}, records: map[key]*record{}, wishes: map[ref]*target{}}
+}
+
+// counts is what Observe should have said.
+type counts struct {
+	refused   map[int]bool
+	stale     int
+	dull      int // stale or unchanged: nobody can tell
+	same      int // changes nothing at all
+	differing int // changes the state, the id, the code, the user or the inventory
+	rest      int
+}
+
+// see takes the observations of one committed call.
+func (r *rules) see(observations []reporting.Observation, now time.Time) counts {
+	c := counts{refused: map[int]bool{}}
+	for i, o := range observations {
+		if r.refuses(o, now) {
+			c.refused[i] = true
+			continue
+		}
+		switch r.take(o, now) {
+		case stale:
+			c.stale++
+		case dull:
+			c.dull++
+		case same:
+			c.same++
+		case differing:
+			c.differing++
+		default:
+			c.rest++
+		}
+	}
+	return c
+}
+
+func (r *rules) refuses(o reporting.Observation, now time.Time) bool {
+	t := r.tenants[canonical(o.TenantID)]
+	text, err := o.Platform.MarshalText()
+	return t == nil || t.account != o.Account || o.DeviceID == "" || len(text) == 0 || err != nil ||
+		severity(o.State) < 0 || o.SeenAt.IsZero() || o.SeenAt.After(now.Add(5*time.Minute)) || o.AzureDeviceID != "" && len(o.AzureDeviceID) != 36
+}
+
+type effect int
+
+const (
+	stale effect = iota
+	dull         // older, and says what is known anyhow
+	same
+	differing
+	unsure
+)
+
+func (r *rules) take(o reporting.Observation, now time.Time) effect {
+	k := key{canonical(o.TenantID), o.DeviceID}
+	seen := o.SeenAt.UTC().Truncate(time.Microsecond)
+	enrolled := o.EnrolledAt.UTC().Truncate(time.Microsecond)
+	if o.EnrolledAt.IsZero() {
+		enrolled = time.Time{}
+	}
+	rec := r.records[k]
+	fresh := rec == nil
+	if fresh {
+		rec = &record{key: k, enrolment: o.EnrollmentID, enrolled: enrolled}
+	}
+	anew := !fresh && o.EnrollmentID != "" && o.EnrollmentID != rec.enrolment
+	tie, late := false, false
+	switch {
+	case fresh:
+	case anew && !enrolled.After(rec.enrolled):
+		return stale
+	case anew:
+	default:
+		order := seen.Compare(rec.seen)
+		if o.Version != 0 && rec.version != 0 && o.Version != rec.version {
+			order = 1
+			if o.Version < rec.version {
+				order = -1
+			}
+		}
+		if order < 0 && o.State == compliance.StateRemoved {
+			order = 1 // final, whenever it arrives
+			late = true
+		}
+		if order <= 0 && (rec.gray || rec.marked.Before(rec.seen) && !seen.Before(rec.marked)) {
+			rec.gray = true
+			r.changed(rec, now)
+			return unsure
+		}
+		if order < 0 {
+			if rec.says(o) {
+				return dull
+			}
+			return stale
+		}
+		tie = order == 0
+	}
+	before := *rec
+	r.records[k] = rec
+	if late {
+		if rec.state == compliance.StateRemoved {
+			return dull
+		}
+		rec.state, rec.removed, rec.marked = o.State, now, rec.seen
+		r.changed(rec, now)
+		return differing
+	}
+	if anew {
+		rec.enrolment, rec.enrolled = o.EnrollmentID, enrolled
+		if rec.azureID != "" {
+			rec.lost = rec.azureID
+		}
+		rec.azureID, rec.code, rec.waits, rec.gray, rec.released = "", "", false, false, false
+		if rec.state == compliance.StateRemoved {
+			rec.state = compliance.StateUnspecified
+		}
+	}
+	rec.seen, rec.version = later(rec.seen, seen), max(rec.version, o.Version)
+	rec.platform = o.Platform
+	code := status.ParseClientCode(string(o.ClientCode))
+	if code != "" {
+		rec.code = code
+	}
+	if o.AzureDeviceID != "" {
+		rec.azureID, rec.lost = canonical(o.AzureDeviceID), ""
+	}
+	if user := canonical(o.UserID); user != "" {
+		if rec.user != "" && rec.user != user && o.Platform != azure.PlatformWindows {
+			rec.waits = true
+		}
+		rec.user = user
+	}
+	if o.UserPrincipalName != "" {
+		rec.upn = o.UserPrincipalName
+	}
+	if code == status.CodeSuccess {
+		rec.waits = false
+	}
+	switch {
+	case rec.state == compliance.StateRemoved && !anew:
+	case o.State == compliance.StateUnspecified:
+	case tie && severity(o.State) < severity(rec.state):
+	default:
+		rec.state = o.State
+		if o.State == compliance.StateRemoved {
+			rec.removed = now
+		}
+	}
+	if !tie && seen.Sub(rec.marked) >= time.Hour && rec.says(o) && o.AzureDeviceID != "" && code != "" && o.UserID != "" && o.State == rec.state {
+		rec.gray = false // it says everything
+	}
+	i := mended(o.Inventory)
+	if i.DeviceName != "" {
+		rec.inventory.DeviceName = i.DeviceName
+	}
+	if i.OSVersion != "" {
+		rec.inventory.OSVersion = i.OSVersion
+	}
+	rec.count++
+	equal := !fresh && !anew && before.state == rec.state && before.code == rec.code && before.azureID == rec.azureID && before.user == rec.user &&
+		before.inventory == rec.inventory && before.upn == rec.upn && before.waits == rec.waits
+	if !equal || rec.state != compliance.StateCompliant || seen.Sub(rec.marked) >= time.Hour {
+		rec.marked = rec.seen
+	}
+	what := differing
+	switch {
+	case before.gray || before.lost != "":
+		what = unsure
+	case equal:
+		what = same
+	case before.upn != rec.upn || before.waits != rec.waits:
+		what = unsure
+	}
+	for _, id := range []string{before.azureID, before.lost, rec.azureID, rec.lost} {
+		r.weigh(ref{k.tenant, id}, now)
+	}
+	return what
+}
+
+// says reports whether an observation says nothing that is not known.
+func (rec *record) says(o reporting.Observation) bool {
+	code := status.ParseClientCode(string(o.ClientCode))
+	i := mended(o.Inventory)
+	if rec.state == compliance.StateRemoved {
+		return true // whatever it says comes to nothing
+	}
+	return (o.State == compliance.StateUnspecified || o.State == rec.state) && (code == "" || code == rec.code) &&
+		(o.AzureDeviceID == "" || canonical(o.AzureDeviceID) == rec.azureID) && (o.UserID == "" || canonical(o.UserID) == rec.user) &&
+		(i.DeviceName == "" || i.DeviceName == rec.inventory.DeviceName) && (i.OSVersion == "" || i.OSVersion == rec.inventory.OSVersion)
+}
+
+func (r *rules) changed(rec *record, now time.Time) {
+	for _, id := range []string{rec.azureID, rec.lost} {
+		r.weigh(ref{rec.tenant, id}, now)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// severity orders standings by how much they take away.
+func severity(s compliance.State) int {
+	return slices.Index([]compliance.State{compliance.StateUnspecified, compliance.StateCompliant, compliance.StateNonCompliant, compliance.StateRemoved}, s)
+}
+
+// weigh decides what is wanted of an Azure id, after something changed.
+func (r *rules) weigh(id ref, now time.Time) {
+	if id.id == "" {
+		return
+	}
+	t := r.wishes[id]
+	if t == nil {
+		t = &target{ref: id, users: map[string]bool{}, ever: map[key]bool{}}
+		r.wishes[id] = t
+	}
+	w := r.wish(t)
+	if n := len(t.wishes); n == 0 || t.wishes[n-1].value != w {
+		t.wishes = append(t.wishes, since[wish]{time.Now(), w})
+		r.tell("rules: %.8s: %v", id.id, w)
+	}
+}
+
+// wish answers what is wanted of a target now.
+func (r *rules) wish(t *target) wish {
+	var claim, lost []*record
+	for _, k := range slices.SortedFunc(maps.Keys(r.records), func(a, b key) int { return compareKeys(a, b) }) {
+		rec := r.records[k]
+		switch {
+		case rec.tenant != t.tenant:
+		case rec.azureID == t.id:
+			claim = append(claim, rec)
+			t.ever[k] = true
+			t.newest = later(t.newest, rec.enrolled)
+			if rec.user != "" {
+				t.users[rec.user] = true
+			}
+		case rec.lost == t.id:
+			lost = append(lost, rec)
+		}
+	}
+	w := wish{aim: release}
+	for _, rec := range claim {
+		if rec.state != compliance.StateRemoved {
+			w.claimants++
+		}
+	}
+	if len(lost) > 0 {
+		// A new enrolment has begun on what was its device, and its id has not
+		// come yet.
+		w.aim = vague
+		w.claimants += len(lost)
+		return w
+	}
+	if len(claim) == 0 {
+		return w
+	}
+	for _, rec := range claim {
+		if rec.state == compliance.StateRemoved && slices.ContainsFunc(claim, func(other *record) bool {
+			return other.state != compliance.StateRemoved && !newer(rec, other)
+		}) {
+			rec.released = true
+		}
+	}
+	claim = slices.DeleteFunc(claim, func(rec *record) bool { return rec.released })
+	if len(claim) == 0 {
+		return w
+	}
+	// The newest enrolment owns the id, where the times tell. What it has
+	// removed does not go back to an older one; what it has left may.
+	var top []*record
+	for _, rec := range claim {
+		switch {
+		case !rec.enrolled.IsZero() && rec.enrolled.Before(t.removed):
+		case !slices.ContainsFunc(claim, func(other *record) bool { return newer(other, rec) }):
+			top = append(top, rec)
+			if !rec.enrolled.IsZero() && rec.enrolled.Before(t.newest) {
+				w.aim = vague
+			}
+		}
+	}
+	if len(top) == 0 {
+		return w
+	}
+	var live []*record
+	if w.aim != vague {
+		w.aim = nothing
+	}
+	for _, rec := range top {
+		if rec.state != compliance.StateRemoved {
+			live = append(live, rec)
+		}
+		if rec.gray {
+			w.aim = vague
+		}
+	}
+	owner := top[0]
+	if len(live) > 0 {
+		owner = live[0]
+		for _, rec := range live[1:] {
+			if rank(rec) > rank(owner) {
+				owner = rec
+			}
+		}
+	} else {
+		for _, rec := range top {
+			if rec.removed.After(owner.removed) {
+				owner = rec
+			}
+		}
+	}
+	w.conflict = len(live) > 1
+	if w.conflict && owner.aim() == hold && slices.ContainsFunc(live, func(rec *record) bool { return rec.aim() == report }) {
+		w.aim = vague // both say compliant, and one waits for its user
+	}
+	if w.conflict && owner.platform != azure.PlatformWindows && slices.ContainsFunc(live, func(rec *record) bool { return rec.user != owner.user && rank(rec) == rank(owner) }) {
+		w.aim = vague // nothing tells whose phone it is
+	}
+	w.platform, w.user, w.upn, w.inventory = owner.platform, owner.user, owner.upn, owner.inventory
+	w.owner, w.enrolment, w.state, w.removed = owner.host, owner.enrolment, owner.state, owner.removed
+	if owner.state == compliance.StateRemoved && len(live) > 0 {
+		panic("a removed record among the living")
+	}
+	if w.aim != vague {
+		w.aim = owner.aim()
+	}
+	switch {
+	case owner.state == compliance.StateRemoved:
+		t.removed = later(t.removed, owner.enrolled)
+	case owner.enrolled.After(t.removed):
+		t.removed = time.Time{}
+	}
+	return w
+}
+
+func compareKeys(a, b key) int {
+	if a.tenant != b.tenant {
+		return compareText(a.tenant, b.tenant)
+	}
+	return compareText(a.host, b.host)
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// newer reports whether a is a newer enrolment than b, as far as the times
+// tell.
+func newer(a, b *record) bool {
+	return !a.enrolled.IsZero() && !b.enrolled.IsZero() && a.enrolled.After(b.enrolled)
+}
+
+// rank orders what live claimants want, the strictest last.
+func rank(rec *record) int {
+	switch rec.aim() {
+	case report:
+		if rec.state == compliance.StateNonCompliant {
+			return 3
+		}
+		return 1
+	case hold:
+		return 2
+	}
+	return 0
+}
+
+// aim is what one record wants of its own Azure id: the table of what is sent,
+// as far as it does not depend on what was sent before.
+func (rec *record) aim() aim {
+	switch rec.state {
+	case compliance.StateRemoved:
+		return remove
+	case compliance.StateNonCompliant:
+		return report
+	case compliance.StateCompliant:
+		if rec.holds() {
+			return hold
+		}
+		return report
+	}
+	return nothing
+}
+
+// holds reports whether a new claim of compliance waits.
+func (rec *record) holds() bool {
+	switch rec.code {
+	case status.CodeSuccess, status.CodeInteractionRequired, status.CodeServerDeclinedScopes, status.CodeServerProtectionPoliciesRequired,
+		status.CodeUserCancelled, status.CodeInternalError:
+		return rec.waits
+	case "":
+		return rec.platform != azure.PlatformWindows
+	}
+	return true
+}
+
+// during answers what was wanted of a target between two moments.
+func (t *target) during(from, to time.Time) []wish {
+	var all []wish
+	for i, s := range t.wishes {
+		if s.at.After(to) || i+1 < len(t.wishes) && t.wishes[i+1].at.Before(from) {
+			continue
+		}
+		all = append(all, s.value)
+	}
+	if len(t.wishes) > 0 && t.wishes[0].at.After(from) {
+		all = append(all, wish{aim: nothing})
+	}
+	return all
+}
+
+// at answers what was wanted at a moment.
+func (t *target) at(when time.Time) wish {
+	for _, s := range slices.Backward(t.wishes) {
+		if !s.at.After(when) {
+			return s.value
+		}
+	}
+	return wish{aim: nothing}
+}
+
+func (t *target) now() wish {
+	if len(t.wishes) == 0 {
+		return wish{aim: nothing}
+	}
+	return t.wishes[len(t.wishes)-1].value
+}
+
+// mode answers how a tenant was switched between two moments.
+func (r *registered) during(from, to time.Time) []reporting.Mode {
+	var all []reporting.Mode
+	for i, s := range r.modes {
+		if s.at.After(to) || i+1 < len(r.modes) && r.modes[i+1].at.Before(from) {
+			continue
+		}
+		all = append(all, s.value)
+	}
+	return all
+}
+
+func (r *registered) mode() reporting.Mode {
+	if r == nil || len(r.modes) == 0 {
+		return reporting.ModeUnspecified
+	}
+	return r.modes[len(r.modes)-1].value
+}
+
+func (w wish) String() string {
+	return fmt.Sprintf("%s %s of %s (%s, user %.4s, %d claim it, conflict %t)", w.aim, w.state, w.owner, w.platform, w.user, w.claimants, w.conflict)
+}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// workers are the processes. Safe for concurrent use.
+type workers struct {
+	settings
+	orders orders // but for the number
+	folder string // for what they log
+	died   func() // a worker was killed
+
+	mu     sync.Mutex
+	slots  []*slot
+	left   int // kills
+	pauses int // stops that are left
+	deaths map[moment]int
+}
+
+// slot is a place for a worker, one after the other.
+type slot struct {
+	number int
+	rng    *rand.Rand
+	log    *os.File
+
+	mu      sync.Mutex
+	process *os.Process
+	death   death
+	doomed  bool // killed, or about to be
+	killed  bool
+}
+
+// workerMoments are moments of workers that are still to come.
+type workerMoments struct{ to atomic.Pointer[workers] }
+
+func (w *workerMoments) reach(worker int, m moment) bool {
+	to := w.to.Load()
+	if to == nil || worker < 1 || worker > len(to.slots) {
+		return false
+	}
+	return to.slots[worker-1].reach(m)
+}
+
+func newWorkers(s settings, o orders, folder string, died func()) (*workers, error) {
+	w := &workers{settings: s, orders: o, folder: folder, died: died, left: s.kills, pauses: s.stops, deaths: map[moment]int{}}
+	for n := range s.workers {
+		log, err := os.Create(filepath.Join(folder, senderName(n+1)+".log"))
+		if err != nil {
+			return nil, errors.Join(err, w.close())
+		}
+		w.slots = append(w.slots, &slot{number: n + 1, rng: rand.New(rand.NewPCG(s.seed, uint64(100+n))), log: log})
+	}
+	return w, nil
+}
+
+func (w *workers) close() error {
+	var faults []error
+	for _, s := range w.slots {
+		faults = append(faults, s.log.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// reach kills the worker if this is its moment.
+func (s *slot) reach(m moment) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.death.moment != m || s.doomed {
+		return false
+	}
+	if s.death.count--; s.death.count > 0 {
+		return false
+	}
+	s.doomed = true
+	if s.death.delay > 0 {
+		time.AfterFunc(s.death.delay, s.kill)
+		return false
+	}
+	s.killLocked()
+	return true
+}
+
+func (s *slot) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.killLocked()
+}
+
+func (s *slot) killLocked() {
+	if s.process != nil && !s.killed {
+		s.doomed, s.killed = true, true
+		_ = s.process.Kill() // else it has ended by itself, and is found out
+	}
+}
+
+// process is a worker that runs.
+type process struct {
+	cmd   *exec.Cmd
+	input io.WriteCloser
+}
+
+// start starts the worker of a slot, to die at its moment.
+func (w *workers) start(s *slot, d death) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(self, workerArg)}
+	p.cmd.Stdout, p.cmd.Stderr = s.log, s.log
+	if p.input, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	o := w.orders
+	o.Number = s.number
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	s.process, s.death, s.doomed, s.killed = p.cmd.Process, d, false, false
+	if _, err := p.input.Write(text); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// ended waits for the end of a worker and answers whether it was killed.
+func (s *slot) ended(p *process) (killed bool, err error) {
+	err = p.cmd.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.process = nil
+	return s.killed, err
+}
+
+// rage lets workers live and die until all kills are done.
+func (w *workers) rage(ctx context.Context) error {
+	faults := make(chan error, len(w.slots))
+	for _, s := range w.slots {
+		go func() { faults <- w.rageIn(ctx, s) }()
+	}
+	var all []error
+	for range w.slots {
+		all = append(all, <-faults)
+	}
+	return errors.Join(all...)
+}
+
+func (w *workers) rageIn(ctx context.Context, s *slot) error {
+	for ctx.Err() == nil {
+		stops, more := w.life()
+		if !more {
+			return nil
+		}
+		d := drawDeath(s.rng, w.settings.life)
+		if stops {
+			d = death{moment: momentStopped}
+		}
+		p, err := w.start(s, d)
+		if err != nil {
+			return err
+		}
+		if err := w.live(ctx, s, p, d, stops); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// killed is how many were killed so far.
+func (w *workers) killed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, deaths := range w.deaths {
+		n += deaths
+	}
+	return n
+}
+
+// life takes a life from those that are left, and answers whether it is to be
+// one with a stop.
+func (w *workers) life() (stops, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left == 0 && w.pauses == 0 {
+		return false, false
+	}
+	// The stops lie among the kills.
+	if w.pauses > 0 && w.left*w.settings.stops <= w.settings.kills*w.pauses {
+		w.pauses--
+		return true, true
+	}
+	w.left--
+	return false, true
+}
+
+// live waits for the death of a worker, which comes after its longest life at
+// the latest.
+func (w *workers) live(ctx context.Context, s *slot, p *process, d death, stops bool) error {
+	longest := w.settings.life
+	if d.moment == momentTime || d.moment == momentStart {
+		longest = d.delay
+	}
+	if stops {
+		longest = time.Duration(s.rng.Int64N(int64(longest)))
+	}
+	gone := make(chan struct{})
+	var killed bool
+	var err error
+	go func() {
+		killed, err = s.ended(p)
+		close(gone)
+	}()
+	wait := func(long time.Duration) bool {
+		timer := time.NewTimer(long)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+		case <-gone:
+		}
+		return false
+	}
+	if wait(longest) && stops {
+		if err := pause(p.cmd.Process); err != nil {
+			return err
+		}
+		wait(lease + time.Second)
+		if err := resume(p.cmd.Process); err != nil {
+			return err
+		}
+		wait(w.settings.life) // and it goes on for a while
+	}
+	s.kill()
+	<-gone
+	if !killed {
+		return fmt.Errorf("worker %d ended by itself: %v; see %s", s.number, err, s.log.Name())
+	}
+	w.mu.Lock()
+	w.deaths[d.moment]++
+	w.mu.Unlock()
+	w.died()
+	return nil
+}
+
+// rest lets workers run undisturbed until done is closed, and then end. early
+// is told of one that ends before.
+func (w *workers) rest(done <-chan struct{}, early func(error)) error {
+	faults := make(chan error, len(w.slots))
+	for _, s := range w.slots {
+		p, err := w.start(s, death{})
+		if err != nil {
+			faults <- err
+			continue
+		}
+		go func() {
+			gone := make(chan error, 1)
+			go func() {
+				_, err := s.ended(p)
+				gone <- err
+			}()
+			select {
+			case <-done:
+				_ = p.input.Close() // it ends by that
+				timer := time.NewTimer(callTimeout + 20*time.Second)
+				defer timer.Stop()
+				select {
+				case err := <-gone:
+					faults <- wrong(s, err)
+				case <-timer.C:
+					s.kill()
+					<-gone
+					faults <- fmt.Errorf("worker %d did not end", s.number)
+				}
+			case err := <-gone:
+				err = fmt.Errorf("worker %d ended by itself: %v; see %s", s.number, err, s.log.Name())
+				early(err)
+				faults <- err
+			}
+		}()
+	}
+	var all []error
+	for range w.slots {
+		all = append(all, <-faults)
+	}
+	return errors.Join(all...)
+}
+
+func wrong(s *slot, err error) error {
+	if err != nil {
+		return fmt.Errorf("worker %d ended with %w; see %s", s.number, err, s.log.Name())
+	}
+	return nil
+}
