@@ -52,7 +52,7 @@ func (w *world) judgeTarget(t *target) {
 	if o == nil {
 		o = &object{platform: s.platform, pairs: map[string]*pair{}}
 	}
-	if !h.refused.IsZero() {
+	if h.refused.After(t.wishes[len(t.wishes)-1].at) {
 		return // shown as failed: judgeDetails
 	}
 	standing := func(user string) compliance.State {
@@ -202,7 +202,7 @@ func (w *world) judgeDetails(rec *record, d status.Device) {
 		if d.ComplianceStatus == status.Successful {
 			fault("successful, though it was refused")
 		}
-	case s.aim == report && o != nil && (o.exists || o.platform != azure.PlatformWindows), s.aim == remove && len(t.ever) == 1:
+	case s.aim == report && o != nil && (o.exists || o.platform != azure.PlatformWindows), s.aim == remove && len(t.ever) == 1 && len(t.users) < 2:
 		if d.ComplianceStatus != status.Successful || d.LastReported.State != s.state || d.LastReported.AzureDeviceID != rec.azureID {
 			fault("not successful")
 			return
