@@ -13,23 +13,9 @@ func (s *Store) Claim(ctx context.Context, c reporting.Claim) ([]reporting.Row, 
 		return nil, failure(ctx, "Claim", ctx.Err())
 	}
 	var taken []reporting.Row
-	take := func(session *session) (err error) {
-		now := s.dialect.clock()
-		if s.clock != nil {
-			if s.dialect.alone() {
-				session.now = micros(s.clock()) // no transaction has set it
-			}
-			now = sqlInt(session.now)
-		}
-		taken, err = s.dialect.claim(session, c, now)
-		return err
-	}
 	err := s.retry(ctx, func() error {
-		if s.dialect.alone() {
-			return s.read(ctx, take)
-		}
-		return s.write(ctx, func(session *session) (bool, error) {
-			err := take(session)
+		return s.write(ctx, func(session *session) (_ bool, err error) {
+			taken, err = s.dialect.claim(session, c)
 			return len(taken) > 0, err
 		})
 	})

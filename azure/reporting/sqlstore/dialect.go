@@ -80,11 +80,12 @@ type dialect interface {
 	// write writes what has changed.
 	write(c *session, ch *changes) error
 
-	// claim is Claim. It is in a transaction unless alone says true.
-	claim(c *session, q reporting.Claim, now string) ([]reporting.Row, error)
+	// claim is Claim.
+	claim(c *session, q reporting.Claim) ([]reporting.Row, error)
 
-	// alone says that claim needs no transaction around it.
-	alone() bool
+	// beginRead begins the transaction that a question needs around it, if
+	// any, which rollback ends.
+	beginRead(c *session) (began bool, err error)
 
 	// again says whether a transaction that failed is to be run again.
 	again(err error) bool

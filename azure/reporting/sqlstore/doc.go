@@ -129,5 +129,38 @@
 // Claim, Queues, NextDue and Tally go through indexes that hold only rows with
 // work, and through counts that every transaction keeps: they cost the same at
 // 10,000 and at 1,000,000 rows. Tally reads in addition as many entries as rows
-// are older than what it was asked for.
+// are older than what it was asked for, and Queues and Claim pass by the rows
+// that are under a lease.
+//
+// A device with its two rows, of 60 and 600 bytes, takes 1.4 KiB of a SQLite
+// file, so that a million take 1.4 GiB.
+//
+//	SQLite, beside other work      10,000 devices    1,000,000 devices
+//	Claim of 20, with its commit        1.2 ms             1.3 ms
+//	Queues                              0.3 ms             0.3 ms
+//	NextDue                             0.2 ms             0.2 ms
+//	Tally of all                        0.2 ms             0.1 ms
+//
+// On PostgreSQL a claim of 20 reads 237 pages at 10,000 rows and 258 at
+// 1,000,000.
+//
+// Measured on two cores of an AMD EPYC that did other things too, so that the
+// processor's time is what to go by; 100,000 devices in SQLite under
+// modernc.org/sqlite with synchronous FULL, and PostgreSQL 15 on the same
+// machine, of which the server's own time is given after the plus:
+//
+//	                                           SQLite        PostgreSQL
+//	unchanged, 1,000 in a call, a device        7 µs         6 µs +  8 µs
+//	changed, neighbours, a device              40 µs        24 µs + 48 µs
+//	changed, anywhere, a device               115 µs        26 µs + 60 µs
+//	claimed and settled by 20, a device        85 µs        70 µs + 150 µs
+//	claimed and settled by 200, a device       47 µs        40 µs +  75 µs
+//
+// A change writes two rows, the second with its place in three indexes.
+// Changes of devices anywhere in the file each write pages of their own, which
+// is what a disk has to bear: some 25 KiB a device. The commands, from the root of the
+// checkout:
+//
+//	go test -run xxx -bench 'Update|Drain|Ask' ./azure/reporting/sqlstore/
+//	.ci/postgres run go test -run xxx -bench 'Update|Drain|Ask' ./azure/reporting/sqlstore/
 package sqlstore

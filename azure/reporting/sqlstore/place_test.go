@@ -55,7 +55,11 @@ func (p place) db() (*sql.DB, error) {
 	case sqlstore.SQLite:
 		return sql.Open("sqlite", p.source)
 	case sqlstore.PostgreSQL:
-		return sql.Open("pgx", p.source)
+		db, err := sql.Open("pgx", p.source)
+		if err == nil {
+			db.SetMaxIdleConns(16) // else most calls would begin with a connection
+		}
+		return db, err
 	}
 	return nil, errors.New("no such dialect")
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mdmkit/devicestatus/azure/reporting"
@@ -22,9 +23,17 @@ type postgres struct {
 	unchecked bool
 }
 
-// begin begins with a savepoint, to which the first lock may go back.
+// planned makes the plan of a statement the same for all tables, until the end
+// of the transaction: through indexes. Statements are planned once a
+// connection, and a plan that was made while the table was small would read all
+// of it when it is large.
+const planned = "set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true)," +
+	" set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
+
+// begin begins with a savepoint, to which the first lock may go back. The
+// settings stand before it, or they would go too.
 func (d postgres) begin(_ context.Context, c *session) (now int64, err error) {
-	if err := c.exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SAVEPOINT got"); err != nil {
+	if err := c.exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT " + planned + "; SAVEPOINT got"); err != nil {
 		return 0, err
 	}
 	c.saved = true
@@ -37,11 +46,13 @@ func (d postgres) begin(_ context.Context, c *session) (now int64, err error) {
 	return now, err
 }
 
+func (postgres) beginRead(c *session) (bool, error) {
+	return true, c.exec("BEGIN READ ONLY; SELECT " + planned)
+}
+
 // shards is among how many rows a group's count is split, so that writers of
 // one tenant seldom wait for each other's commits.
 const shards = 16
-
-func (postgres) alone() bool { return true }
 
 // clock is the time of a statement, which an index can be searched by.
 func (postgres) clock() string {
@@ -237,29 +248,27 @@ func countArrays(counts []count) []any {
 	return []any{kinds, tenants, labels, urgencies, numbers, by}
 }
 
-// claim takes rows in one statement, which is a transaction of its own. Rows
-// that others have locked are passed by: they are being claimed or observed
-// right now. Of each urgency of the queue the first rows that are due are
-// taken, for the same reason as on SQLite.
-func (d postgres) claim(c *session, q reporting.Claim, now string) ([]reporting.Row, error) {
+// claim takes rows in one statement. Rows that others have locked are passed
+// by: they are being claimed or observed right now. Of each urgency of the queue
+// the first rows that are due are taken, for the same reason as on SQLite.
+func (d postgres) claim(c *session, q reporting.Claim) ([]reporting.Row, error) {
 	step := func(than string) string {
 		return "(SELECT n.urgency FROM " + d.rows + " n WHERE n.queue <> '' AND n.queue = $1 AND n.urgency " + than + " AND n.urgency <= $2 ORDER BY n.urgency LIMIT 1)"
 	}
-	order := "t.urgency, t.due, t.kind, t.tenant, t.id"
-	if q.OldestFirst {
-		order = "t.due, t.kind, t.tenant, t.id"
-	}
+	// As a parameter the limit would be planned as a tenth of the table.
+	limit := " LIMIT " + strconv.Itoa(q.Limit)
+	lease := exact(moment(c.now).Add(q.Lease))
 	var taken []reporting.Row
 	err := c.query("WITH RECURSIVE urgencies(urgency) AS ("+step(">= 0")+" UNION ALL SELECT "+step("> u.urgency")+" FROM urgencies u WHERE u.urgency IS NOT NULL),"+
-		" taken AS MATERIALIZED (SELECT t.* FROM urgencies u CROSS JOIN LATERAL (SELECT r.kind, r.tenant, r.id, r.urgency, r.due FROM "+d.rows+" r"+
-		" WHERE r.queue <> '' AND r.queue = $1 AND r.urgency = u.urgency AND r.due <= "+now+" AND r.lease <= "+now+
-		" ORDER BY r.due, r.kind, r.tenant, r.id LIMIT $3 FOR UPDATE SKIP LOCKED) t WHERE u.urgency IS NOT NULL"+
-		ordered(q.OldestFirst, " ORDER BY "+order)+" LIMIT $3)"+
-		" UPDATE "+d.rows+" r SET version = r.version + 1, claims = r.claims + 1, claimed = "+now+", lease = "+now+" + $4::bigint"+
-		" FROM taken t WHERE r.kind = t.kind AND r.tenant = t.tenant AND r.id = t.id RETURNING r."+strings.ReplaceAll(columns, ", ", ", r."),
-		[]any{q.Queue, int16(q.Most), q.Limit, q.Lease.Microseconds()}, func(rows *sql.Rows) error {
+		" taken AS MATERIALIZED (SELECT t.* FROM urgencies u CROSS JOIN LATERAL (SELECT r.kind, r.tenant, r.id, r.due FROM "+d.rows+" r"+
+		" WHERE r.queue <> '' AND r.queue = $1 AND r.urgency = u.urgency AND r.due <= $3 AND r.lease <= $3"+
+		" ORDER BY r.due, r.kind, r.tenant, r.id"+limit+" FOR UPDATE SKIP LOCKED) t WHERE u.urgency IS NOT NULL"+
+		ordered(q.OldestFirst, " ORDER BY t.due, t.kind, t.tenant, t.id")+limit+")"+
+		" UPDATE "+d.rows+" r SET version = r.version + 1, claims = r.claims + 1, claimed = $3, lease = $4"+
+		" FROM taken t WHERE r.kind = t.kind AND r.tenant = t.tenant AND r.id = t.id RETURNING r."+strings.ReplaceAll(columns, ", ", ", r.")+", pg_current_xact_id()::text",
+		[]any{q.Queue, int16(q.Most), c.now, micros(lease)}, func(rows *sql.Rows) error {
 			var r reporting.Row
-			if err := scanRow(rows, &r); err != nil {
+			if err := scanRow(rows, &r, &c.xid); err != nil {
 				return err
 			}
 			taken = append(taken, r)

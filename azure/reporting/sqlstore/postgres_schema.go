@@ -45,6 +45,9 @@ func (d postgres) lockSchema(c *session) error {
 // CONCURRENTLY and outside of the transaction, indexes: nothing that locks out
 // a process of the version before.
 //
+// In the index of claims no two rows are equal, and the entries of a row's dead
+// versions, each by itself, go away as scans pass by.
+//
 // The room that fillfactor leaves in each page lets most changes of a device's
 // small row touch no index. Rows change often and the table must not wait for
 // a fifth of it to be dead before it is cleaned.
@@ -69,7 +72,7 @@ func (d postgres) migrations() [][]string {
 	data    bytea NOT NULL DEFAULT '',
 	PRIMARY KEY (kind, tenant, id)
 ) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`,
-		`CREATE INDEX ` + d.rows + `_claim ON ` + d.rows + ` (queue, urgency, due, kind, tenant, id) WHERE queue <> ''`,
+		`CREATE INDEX ` + d.rows + `_claim ON ` + d.rows + ` (queue, urgency, due, kind, tenant, id) WITH (deduplicate_items = off) WHERE queue <> ''`,
 		`CREATE INDEX ` + d.rows + `_lease ON ` + d.rows + ` (lease) WHERE queue <> '' AND lease > due`,
 		`CREATE INDEX ` + d.rows + `_since ON ` + d.rows + ` (grp, since) WHERE since <> ` + never,
 		`CREATE INDEX ` + d.rows + `_worked ON ` + d.rows + ` (grp, worked) WHERE worked IS NOT NULL`,

@@ -39,7 +39,7 @@ func (sqlite) harmless(err error) bool {
 
 func (sqlite) clock() string { return "" }
 
-func (sqlite) alone() bool { return false }
+func (sqlite) beginRead(*session) (bool, error) { return false, nil }
 
 func (sqlite) again(error) bool { return false }
 
@@ -141,9 +141,10 @@ func (d sqlite) alter(c *session, a alteration) error {
 // claim looks at each urgency of the queue by itself: over several the index is
 // not in the order of due, and rows that are not due would have to be passed
 // by.
-func (d sqlite) claim(c *session, q reporting.Claim, now string) ([]reporting.Row, error) {
+func (d sqlite) claim(c *session, q reporting.Claim) ([]reporting.Row, error) {
 	var taken []reporting.Row
 	places := map[reporting.Key]int64{}
+	now := sqlInt(c.now)
 	for urgency := 0; ; urgency++ {
 		left := q.Limit
 		if !q.OldestFirst {

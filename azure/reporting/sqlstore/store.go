@@ -210,9 +210,16 @@ func (s *Store) read(ctx context.Context, do func(*session) error) error {
 	return do(c)
 }
 
-// ask runs a query outside of transactions.
+// ask runs a query, in a transaction of its own where it needs one.
 func (s *Store) ask(ctx context.Context, call, statement string, args []any, each func(*sql.Rows) error) error {
 	return s.failed(ctx, call, s.read(ctx, func(c *session) error {
+		began, err := s.dialect.beginRead(c)
+		if began {
+			defer s.rollback(c)
+		}
+		if err != nil {
+			return err
+		}
 		return c.query(s.dialect.bind(statement), args, each)
 	}))
 }
