@@ -413,6 +413,8 @@ func TestReconcile(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-0000", true))
 		stop()
+		// One is removed, and that has not been sent.
+		require.NoError(t, h.engine.Remove(t.Context(), account, tenantID, "pc-0004"))
 		has := func(yield func(string) bool) {
 			for i, o := range fleet {
 				if i >= 100 && i < 1000 && !yield(o.DeviceID) {
@@ -432,7 +434,7 @@ func TestReconcile(t *testing.T) {
 		}
 		want := map[string]int{"unspecified": 1}
 		for i, o := range fleet {
-			if (i < 100 || i >= 1000) && i%4 < 2 && i != 0 {
+			if (i < 100 || i >= 1000) && i%4 < 2 && i != 0 && i != 4 {
 				want[o.DeviceID+o.State.String()] = 1
 			}
 		}
