@@ -119,17 +119,17 @@ func ExampleEngine_SyncNow() {
 func ExampleEngine_Approve() {
 	ctx := context.Background()
 	d := newDemo(ctx, nil)
-	d.observe(ctx, 100, compliance.StateCompliant)
-	d.run(ctx, 100)
-	d.observe(ctx, 100, compliance.StateRemoved)
+	d.observe(ctx, 25, compliance.StateCompliant)
+	d.run(ctx, 25)
+	d.observe(ctx, 25, compliance.StateRemoved)
 
 	p, err := d.Engine.Preview(ctx, tenantID)
 	fmt.Println("held:", p.Held, "who would lose access:", p.HeldBlocked, err)
 	n, err := d.Approve(ctx, reporting.Filter{TenantID: tenantID, Held: true})
 	fmt.Println("approved:", n, err)
 	// Output:
-	// held: 100 who would lose access: 100 <nil>
-	// approved: 100 <nil>
+	// held: 25 who would lose access: 25 <nil>
+	// approved: 25 <nil>
 }
 
 // What would be sent if a tenant were switched on.
