@@ -460,3 +460,24 @@ func TestReconcile(t *testing.T) {
 		}
 	})
 }
+
+// A device is forgotten with force while its report is under way: an id that
+// turns compliant when nobody knows of it any more is closed.
+func TestForgetWhileAReportIsUnderWay(t *testing.T) {
+	for _, make := range []func(func(*reporting.Observation)) reporting.Observation{pc, phone} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTrial(t, nil)
+			h.see(make(in(nonCompliant)))
+			defer h.run()()
+			time.Sleep(10 * time.Minute)
+			stuck(h, 30*time.Second)
+			h.see(make(nil))
+			time.Sleep(time.Second)
+			require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, make(nil).DeviceID, true))
+			time.Sleep(10 * time.Minute)
+			if got := h.azure.state(deviceID); got != removed {
+				t.Errorf("Azure holds %v, want it closed", got)
+			}
+		})
+	}
+}
