@@ -189,7 +189,11 @@ func TestNewerStandingSupersedesAMessage(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				h.see(phone(in(nonCompliant)))
 				began := time.Now()
-				time.Sleep(10 * time.Minute)
+				time.Sleep(tc.takes + 10*time.Second)
+				if got, want := line(h.device("phone-1").Device), "id · In-progress · Success · time -> non-compliant"; got != want {
+					t.Errorf("after the older one's verdict: %s, want %s", got, want)
+				}
+				time.Sleep(10*time.Minute - tc.takes)
 				// After a lease that lapsed it is sent once more, since nobody knows
 				// what was done under it.
 				if diff := cmp.Diff([]string{"compliant to id, change", "non-compliant to id, change"}, slices.Compact(h.lines())); diff != "" {

@@ -413,6 +413,8 @@ func TestReconcile(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-0000", true))
 		stop()
+		// One is removed, and that has not been sent.
+		require.NoError(t, h.engine.Remove(t.Context(), account, tenantID, "pc-0004"))
 		has := func(yield func(string) bool) {
 			for i, o := range fleet {
 				if i >= 100 && i < 1000 && !yield(o.DeviceID) {
@@ -432,7 +434,7 @@ func TestReconcile(t *testing.T) {
 		}
 		want := map[string]int{"unspecified": 1}
 		for i, o := range fleet {
-			if (i < 100 || i >= 1000) && i%4 < 2 && i != 0 {
+			if (i < 100 || i >= 1000) && i%4 < 2 && i != 0 && i != 4 {
 				want[o.DeviceID+o.State.String()] = 1
 			}
 		}
@@ -457,4 +459,25 @@ func TestReconcile(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A device is forgotten with force while its report is under way: an id that
+// turns compliant when nobody knows of it any more is closed.
+func TestForgetWhileAReportIsUnderWay(t *testing.T) {
+	for _, make := range []func(func(*reporting.Observation)) reporting.Observation{pc, phone} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTrial(t, nil)
+			h.see(make(in(nonCompliant)))
+			defer h.run()()
+			time.Sleep(10 * time.Minute)
+			stuck(h, 30*time.Second)
+			h.see(make(nil))
+			time.Sleep(time.Second)
+			require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, make(nil).DeviceID, true))
+			time.Sleep(10 * time.Minute)
+			if got := h.azure.state(deviceID); got != removed {
+				t.Errorf("Azure holds %v, want it closed", got)
+			}
+		})
+	}
 }
