@@ -160,7 +160,7 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
-	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
+	t.close(closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN})
 	t.Failure = nil
 }
 
@@ -188,7 +188,7 @@ func (t *target) anotherUser(before string, told bool) {
 		return c.UserID == user
 	})
 	closed := func(id string) {
-		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
+		if id != "" && id != user && (t.Close == nil || t.Close.UserID != id) && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
 		}
 	}

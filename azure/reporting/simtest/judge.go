@@ -52,7 +52,7 @@ func (w *world) judgeTarget(t *target) {
 	if o == nil {
 		o = &object{platform: s.platform, pairs: map[string]*pair{}}
 	}
-	if !h.refused.IsZero() {
+	if h.refused.After(t.wishes[len(t.wishes)-1].at) {
 		return // shown as failed: judgeDetails
 	}
 	standing := func(user string) compliance.State {

@@ -28,10 +28,12 @@ type plan struct {
 	active time.Duration // how long devices live and faults happen
 	quiet  time.Duration // how long nothing happens then
 
-	tenants []*tenant
-	events  []event
-	guarded bool // the guard may hold back what takes access away
-	hands   int  // goroutines of the host that hand observations over, each its part of the events
+	tenants  []*tenant
+	ids      []ref // Azure ids that live
+	rollCall bool  // every device changes a little before the world is left quiet
+	events   []event
+	guarded  bool // the guard may hold back what takes access away
+	hands    int  // goroutines of the host that hand observations over, each its part of the events
 
 	// fate overrides what becomes of a call; nil: chance decides.
 	fate func(c *call) (voyage, bool)
@@ -100,7 +102,9 @@ func newPlan(seed uint64, began time.Time) *plan {
 	p.drawSpells(d)
 	p.drawModes(d)
 	p.drawJumps(d)
+	p.rollCall = d.chance(0.5)
 	p.drawLives(seed, d, began)
+	p.drawDeviceSpells(rolled(seed, "device spells"))
 	slices.SortStableFunc(p.events, func(a, b event) int { return int(a.at - b.at) })
 	return p
 }
@@ -141,6 +145,19 @@ func (p *plan) drawSpells(d dice) {
 		if n > 0 && d.chance(0.3) {
 			p.spells = append(p.spells, spell{kind: keepsObjects, tenant: t.id, to: p.active})
 		}
+	}
+}
+
+// drawDeviceSpells has Microsoft refuse single devices for a while.
+func (p *plan) drawDeviceSpells(d dice) {
+	if len(p.spells) == 0 && d.chance(0.5) {
+		return
+	}
+	for range d.among(0, 6) {
+		id := pick(d, p.ids...)
+		s := spell{kind: pick(d, unknownDevice, rejecting, rejecting, forbidden), tenant: id.tenant, device: id.id, from: d.between(0, p.active)}
+		s.to = min(p.active-2*time.Hour, s.from+pick(d, d.between(time.Minute, time.Hour), d.between(time.Hour, 40*time.Hour)))
+		p.spells = append(p.spells, s)
 	}
 }
 

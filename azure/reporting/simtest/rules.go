@@ -317,6 +317,9 @@ func (r *rules) weigh(id ref, now time.Time) {
 		r.wishes[id] = t
 	}
 	w := r.wish(t)
+	if n := len(t.wishes); n > 0 && w.aim == remove && t.wishes[n-1].value.aim == remove && t.wishes[n-1].value.removed.Before(w.removed) {
+		w.removed = t.wishes[n-1].value.removed // it has been so since
+	}
 	if n := len(t.wishes); n == 0 || t.wishes[n-1].value != w {
 		t.wishes = append(t.wishes, since[wish]{time.Now(), w})
 		r.tell("rules: %.8s: %v", id.id, w)

@@ -92,6 +92,7 @@ func (a *asset) register(late bool) {
 		at += a.d.between(time.Minute, time.Hour)
 	}
 	k, platform, hybrid := ref{a.t.id, a.azureID}, a.platform, a.hybrid
+	a.p.ids = append(a.p.ids, k)
 	a.p.events = append(a.p.events, event{name: "register " + a.azureID, at: at, do: func(w *world, _ dice) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -142,10 +143,17 @@ func (a *asset) pass() {
 // live is a device's life from its enrolment to the end of the world.
 func (a *asset) live() {
 	a.firstSight()
+	last := a.at
 	for a.pass(); a.at < a.until; a.pass() {
 		if !a.act() {
 			return
 		}
+		last = a.at
+	}
+	if a.p.rollCall && last < a.until {
+		a.at = max(last+time.Second, a.until-a.d.between(time.Minute, time.Hour))
+		a.inventory.OSVersion = "99.1"
+		a.deliver(a.look(), 0)
 	}
 }
 
