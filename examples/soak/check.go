@@ -21,6 +21,8 @@ type check struct {
 	faults []string
 	tally  map[standing]int // Azure ids
 	gone   int              // directory objects that were deleted
+
+	callTimeout time.Duration // of the engine's calls to Microsoft
 }
 
 // fault notes what is wrong with a record, or an id where there is no record,
@@ -135,33 +137,32 @@ func (c *check) deletion(a *azureID, all []entry) {
 		if a.machine.hybrid || a.machine.platform != azure.PlatformWindows {
 			c.fault(nil, a, "the directory object of a %s device (hybrid: %v) was deleted", a.machine.platform, a.machine.hybrid)
 		}
-		// A call that was under way when the host said so cannot be stopped.
-		begun := e.at.Add(-callTimeout)
 		for _, r := range distinct(a.claims) {
-			if before := newestAcked(r, begun); before != nil && before.AzureDeviceID == a.id && before.State != compliance.StateRemoved &&
-				before.State != compliance.StateUnspecified && !removedBefore(r, before, begun) {
+			if r.claimed(a, e.at.Add(-c.callTimeout), e.at) {
 				c.fault(r, a, "the directory object was deleted at %s, though the record claimed it", clock(e.at))
 			}
 		}
 	}
 }
 
-// newestAcked answers what was known of a record at a time.
-func newestAcked(r *record, at time.Time) *reporting.Observation {
-	var newest *reporting.Observation
+// claimed reports whether a record is known to have claimed an id all the time
+// from one moment to another: a call that was under way when the host said so
+// cannot be stopped, and whether what was handed over was taken is not always
+// known.
+func (r *record) claimed(a *azureID, from, to time.Time) bool {
+	var newest *change
 	for _, ch := range r.changes {
-		if !ch.acked.IsZero() && ch.acked.Before(at) && (newest == nil || ch.observation.SeenAt.After(newest.SeenAt)) {
-			newest = &ch.observation
+		if !ch.acked.IsZero() && ch.acked.Before(from) && (newest == nil || ch.number > newest.number) {
+			newest = ch
 		}
 	}
-	return newest
-}
-
-// removedBefore reports whether the enrolment of an observation was known as
-// removed at a time: that is final.
-func removedBefore(r *record, o *reporting.Observation, at time.Time) bool {
-	return slices.ContainsFunc(r.changes, func(ch *change) bool {
-		return ch.observation.State == compliance.StateRemoved && ch.observation.EnrollmentID == o.EnrollmentID && !ch.acked.IsZero() && ch.acked.Before(at)
+	if newest == nil || newest.observation.State == compliance.StateUnspecified {
+		return false
+	}
+	return !slices.ContainsFunc(r.changes, func(ch *change) bool {
+		o := &ch.observation
+		current := ch.number >= newest.number || o.EnrollmentID == newest.observation.EnrollmentID && o.State == compliance.StateRemoved
+		return current && ch.handed > 0 && ch.handedAt.Before(to) && (o.AzureDeviceID != a.id || o.State == compliance.StateRemoved)
 	})
 }
 

@@ -27,7 +27,7 @@ type scene struct {
 
 func newScene(t *testing.T, p azure.Platform) *scene {
 	t.Helper()
-	ms, tenants := newMicrosoft(1, 1, 0, 0, unkilled{})
+	ms, tenants := newMicrosoft(settings{seed: 1, tenants: 1, call: time.Second}, 0, unkilled{})
 	t.Cleanup(ms.close)
 	s := &scene{t: t, ms: ms, world: newWorld(1, ms.sim, tenants, 0)}
 	var err error
@@ -69,7 +69,7 @@ func (s *scene) delete(id string) {
 }
 
 func (s *scene) check() *check {
-	return &check{world: s.world, sim: s.ms.sim, tally: map[standing]int{}}
+	return &check{world: s.world, sim: s.ms.sim, callTimeout: time.Second, tally: map[standing]int{}}
 }
 
 // The check of what Microsoft holds finds each kind of fault, and none where
@@ -124,6 +124,14 @@ func TestCheckOfMicrosoft(t *testing.T) {
 			s.report(id, removed, "")
 			s.delete(id)
 		}, "though the record claimed it"},
+		{"deleted when its removal was on the way", computer, func(s *scene, id string) {
+			s.is(no)
+			s.record.changes[0].acked = time.Now().Add(-time.Minute)
+			s.is(removed)
+			s.record.changes[1].handed, s.record.changes[1].handedAt = 1, time.Now()
+			s.report(id, removed, "")
+			s.delete(id)
+		}, fine},
 		{"on another id", computer, func(s *scene, id string) {
 			s.is(yes)
 			s.report(id, yes, "1.0")

@@ -115,7 +115,9 @@ func (h *host) next(worker int) (batch, <-chan struct{}) {
 	h.number++
 	b := batch{Number: h.number}
 	for _, c := range some {
-		c.handed++
+		if c.handed++; c.handed == 1 {
+			c.handedAt = now
+		}
 		b.Observations = append(b.Observations, c.observation)
 	}
 	h.handed += len(some)

@@ -47,6 +47,7 @@
 //	-tenants n    and tenants (default 4)
 //	-rate n       changes of devices a second (default 25)
 //	-life d       how long a worker lives at most until it is killed (default 2s)
+//	-call d       the deadline of a call to Microsoft; a lease is 10s longer (default 1s)
 //	-faults p     the share of requests to Microsoft that go wrong (default 0.03)
 //	-patience d   how long all may take to settle after the last kill (default 10m)
 //	-store s      sqlite:FILE, a file that is not there yet; or postgres, the server that the variable
@@ -90,6 +91,7 @@ type settings struct {
 	devices, tenants      int
 	rate                  int
 	life                  time.Duration
+	call                  time.Duration
 	faults                float64
 	patience              time.Duration
 	database              database // of SQLite without a file: a new one
@@ -110,6 +112,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.IntVar(&s.tenants, "tenants", 4, "how many tenants there are")
 	flags.IntVar(&s.rate, "rate", 25, "changes of devices a second")
 	flags.DurationVar(&s.life, "life", 2*time.Second, "how long a worker lives at most until it is killed")
+	flags.DurationVar(&s.call, "call", time.Second, "the deadline of a call to Microsoft; a lease is 10s longer")
 	flags.Float64Var(&s.faults, "faults", 0.03, "the `share` of requests to Microsoft that go wrong")
 	flags.DurationVar(&s.patience, "patience", 10*time.Minute, "how long all may take to settle after the last kill")
 	store := flags.String("store", "", "the database, sqlite:`FILE` or postgres; empty: a file in a new temporary folder")
@@ -132,8 +135,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case s.kills < 0 || s.stops < 0 || s.forget < 0:
 		err = errors.New("-kills, -stops and -forget must not be negative")
-	case s.workers < 1 || s.devices < 1 || s.tenants < 1 || s.rate < 1 || s.life <= 0 || s.patience <= 0:
-		err = errors.New("-workers, -devices, -tenants, -rate, -life and -patience have to be positive")
+	case s.workers < 1 || s.devices < 1 || s.tenants < 1 || s.rate < 1 || s.life <= 0 || s.call <= 0 || s.patience <= 0:
+		err = errors.New("-workers, -devices, -tenants, -rate, -life, -call and -patience have to be positive")
 	case s.faults < 0 || s.faults > 0.5:
 		err = errors.New("-faults has to lie between 0 and 0.5")
 	case s.stops > 0 && !canStop:

@@ -37,9 +37,9 @@ const clientID = "5a1f0000-0000-4000-8000-0000000000c1"
 // newMicrosoft makes a simulator with tenants that have consented and
 // registered the application for everything. A share of the requests goes
 // wrong; a message is settled after a while.
-func newMicrosoft(seed uint64, tenants int, share float64, settled time.Duration, at moments) (*microsoft, []string) {
+func newMicrosoft(s settings, settled time.Duration, at moments) (*microsoft, []string) {
 	sim := azuresim.New(&azuresim.Options{
-		Seed: seed, LedgerLimit: 1 << 20, HistoryLimit: 1 << 16,
+		Seed: s.seed, LedgerLimit: 1 << 20, HistoryLimit: 1 << 16,
 		Throttle: azuresim.Throttle{
 			TenantAppWrites: azuresim.Limit{Units: tenantQuota.Writes, Per: tenantQuota.Window},
 			AppWrites:       azuresim.Limit{Units: applicationQuota.Writes, Per: applicationQuota.Window},
@@ -49,10 +49,10 @@ func newMicrosoft(seed uint64, tenants int, share float64, settled time.Duration
 	app := azuresim.Application{ClientID: clientID, Name: "soak", ApprovedMDM: true, Roles: []string{
 		"Device.ReadWrite.All", "Application.Read.All", "User.Read.All", "update_device_attributes",
 	}}
-	m := &microsoft{sim: sim, moments: at, rng: rand.New(rand.NewPCG(seed, 3)), share: share}
+	m := &microsoft{sim: sim, moments: at, rng: rand.New(rand.NewPCG(s.seed, 3)), share: s.faults}
 	app = sim.AddApplication(app)
 	var ids []string
-	for range tenants {
+	for range s.tenants {
 		t := sim.AddTenant(azuresim.Tenant{Partners: []azuresim.CompliancePartner{{
 			DisplayName: "soak", ClientID: clientID, Provisioned: true, IOSOnboarded: true, AndroidOnboarded: true, MacOSOnboarded: true,
 		}}})
@@ -66,7 +66,7 @@ func newMicrosoft(seed uint64, tenants int, share float64, settled time.Duration
 		URL: m.server.URL, ClientID: clientID, Secret: app.Secrets[0].Value,
 		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.server.Certificate().Raw})),
 	}
-	m.inject()
+	m.inject(s.call)
 	return m, ids
 }
 
@@ -84,7 +84,7 @@ func (m *microsoft) roll(p float64) bool {
 }
 
 // inject lets a share of the requests go wrong.
-func (m *microsoft) inject() {
+func (m *microsoft) inject(callTimeout time.Duration) {
 	calls := func(r *azuresim.Request) bool { return r.ItemID != "" || !strings.HasSuffix(r.Path, "/token") }
 	for _, f := range []struct {
 		weight float64

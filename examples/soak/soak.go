@@ -40,7 +40,7 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 		s.seed, s.devices, s.tenants, s.workers, d.Dialect, s.kills, s.stops, s.cuts, s.restarts)
 
 	at := &workerMoments{}
-	ms, tenants := newMicrosoft(s.seed, s.tenants, s.faults, 300*time.Millisecond, at)
+	ms, tenants := newMicrosoft(s, 300*time.Millisecond, at)
 	defer ms.close()
 	h := newHost(s.seed, newWorld(s.seed, ms.sim, tenants, s.devices), at)
 	address, closeFeed, err := serve(h)
@@ -48,7 +48,7 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 		return nil, err
 	}
 	defer closeFeed()
-	all, err := newWorkers(s, orders{Host: address, Microsoft: ms.address, Tenants: tenants, Database: d, Forget: s.forget}, folder, h.died)
+	all, err := newWorkers(s, orders{Host: address, Microsoft: ms.address, Tenants: tenants, Database: d, Forget: s.forget, CallTimeout: s.call}, folder, h.died)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	}
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
-	c := &check{world: r.host.world, sim: r.ms.sim, tally: map[standing]int{}}
+	c := &check{world: r.host.world, sim: r.ms.sim, callTimeout: r.call, tally: map[standing]int{}}
 	c.faults = append(c.faults, r.host.faults...)
 	if settled != nil {
 		c.faults = append(c.faults, settled.Error())
@@ -163,7 +163,7 @@ func (r *report) settle(ctx context.Context) (w *watch, last string, settled, er
 	done := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rest(done, fail) }()
-	if w, err = newWatch(ctx, r.database, r.ms.address); err == nil {
+	if w, err = newWatch(ctx, r.database, r.ms.address, r.call); err == nil {
 		last, settled = w.settle(patient, r.host)
 	}
 	close(done)

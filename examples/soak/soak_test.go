@@ -31,7 +31,7 @@ func TestKills(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			t.Parallel()
-			out := soaked(t, 0, "-kills=10", fmt.Sprint("-workers=", workers), "-devices=60", "-rate=40", "-life=1s", "-faults=0.01")
+			out := soaked(t, 0, "-kills=10", fmt.Sprint("-workers=", workers), "-devices=60", "-rate=40", "-life=1s", "-call=3s", "-faults=0.01")
 			for _, want := range []string{"all acknowledged: true", "nothing is lost, nothing contradicts"} {
 				if !strings.Contains(out, want) {
 					t.Errorf("it does not say %q:\n%s", want, out)
@@ -47,7 +47,7 @@ func TestKillsOnPostgreSQL(t *testing.T) {
 		t.Skip(serverVariable + " is not set; from the root of the checkout: .ci/postgres run go test ./examples/soak")
 	}
 	t.Parallel()
-	out := soaked(t, 0, "-store=postgres", "-kills=10", "-workers=4", "-cuts=2", "-devices=60", "-rate=40", "-life=1s", "-faults=0.01")
+	out := soaked(t, 0, "-store=postgres", "-kills=10", "-workers=4", "-cuts=2", "-devices=60", "-rate=40", "-life=1s", "-call=3s", "-faults=0.01")
 	if want := "nothing is lost, nothing contradicts"; !strings.Contains(out, want) {
 		t.Errorf("it does not say %q:\n%s", want, out)
 	}

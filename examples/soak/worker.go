@@ -32,11 +32,12 @@ const account = "soak"
 
 // The settings that are shorter than their defaults.
 const (
-	callTimeout = time.Second
-	lease       = callTimeout + 10*time.Second // the engine wants the difference
 	linger      = 3 * time.Second
 	deleteAfter = 6 * time.Second
 )
+
+// leaseOf is the shortest lease that the engine takes beside a call's deadline.
+func leaseOf(callTimeout time.Duration) time.Duration { return callTimeout + 10*time.Second }
 
 // The quotas, of the engine and of the simulator: low enough to be reached.
 var (
@@ -45,9 +46,9 @@ var (
 )
 
 // engineOptions are the settings of every engine here.
-func engineOptions() *reporting.Options {
+func engineOptions(callTimeout time.Duration) *reporting.Options {
 	return &reporting.Options{
-		Lease: lease, CallTimeout: callTimeout, Linger: linger, DeleteAfter: deleteAfter,
+		Lease: leaseOf(callTimeout), CallTimeout: callTimeout, Linger: linger, DeleteAfter: deleteAfter,
 		FlapDelay: 2 * time.Second, Poll: 500 * time.Millisecond,
 		TenantQuota: tenantQuota, ApplicationQuota: applicationQuota, Burst: 12,
 		GuardHolds: []compliance.State{}, // here many devices leave within an hour
@@ -68,6 +69,8 @@ type orders struct {
 	Tenants   []string
 	Database  database
 	Forget    int
+
+	CallTimeout time.Duration
 }
 
 // microsoftAddress is how the simulator is reached.
@@ -144,7 +147,7 @@ func (o *orders) work(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	options := engineOptions()
+	options := engineOptions(o.CallTimeout)
 	options.Logger = log
 	engine, err := reporting.New(store, reporter, options)
 	if err != nil {

@@ -243,7 +243,7 @@ func (w *workers) live(ctx context.Context, s *slot, p *process, d death, stops 
 		if err := pause(p.cmd.Process); err != nil {
 			return err
 		}
-		wait(lease + time.Second)
+		wait(leaseOf(w.settings.call) + time.Second)
 		if err := resume(p.cmd.Process); err != nil {
 			return err
 		}
@@ -280,7 +280,7 @@ func (w *workers) rest(done <-chan struct{}, early func(error)) error {
 			select {
 			case <-done:
 				_ = p.input.Close() // it ends by that
-				timer := time.NewTimer(callTimeout + 20*time.Second)
+				timer := time.NewTimer(w.settings.call + 20*time.Second)
 				defer timer.Stop()
 				select {
 				case err := <-gone:

@@ -55,6 +55,7 @@ type change struct {
 
 	handedUntil time.Time // somebody has it until then
 	handed      int       // how often it was handed over
+	handedAt    time.Time // the first time
 	acked       time.Time
 }
 
