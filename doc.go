@@ -28,8 +28,9 @@
 //     credential of azidentity works in its place.
 //   - azure/reporting: the engine: keeps what a host sees of its devices and has
 //     the newest standing of each reported, in order, paced and durable; with
-//     memstore, a store in memory, sqlstore, one on database/sql and a module of
-//     its own, and storetest, the contract of a store as a test suite.
+//     memstore, a store in memory, sqlstore, one on SQLite or PostgreSQL and a
+//     module of its own, storetest, the contract of a store as a test suite, and
+//     simtest, the engine simulated over any store.
 //   - azure/fake: a Reporter in memory, for unit tests of a host.
 //   - azure/azuretest: the contract of Reporter as a test suite.
 //   - azure/azuresim: Microsoft's side, simulated: Entra's tokens, Graph and the

@@ -151,8 +151,8 @@ func (t *target) put(r record) {
 // nobody else claims this one, Azure is told that it is closed.
 func (t *target) leave(r *record, linked, told bool) {
 	t.drop(r.Host)
-	if !linked || t.claimants() > 0 || r.Released {
-		return
+	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
+		return // its standing counts now, or did all along
 	}
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
@@ -160,7 +160,7 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
 		return
 	}
-	t.Close = &closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN}
+	t.close(closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN})
 	t.Failure = nil
 }
 
@@ -188,7 +188,7 @@ func (t *target) anotherUser(before string, told bool) {
 		return c.UserID == user
 	})
 	closed := func(id string) {
-		if id != "" && id != user && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
+		if id != "" && id != user && (t.Close == nil || t.Close.UserID != id) && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
 		}
 	}

@@ -224,7 +224,8 @@ func (t *target) unanswered(r *record) bool {
 // another enrolment had in between, is not deleted.
 func (t *target) closedSince(r *record) bool {
 	a := t.Accepted
-	return r.State == compliance.StateRemoved && a != nil && a.Enrolment == closedEnrolment && !r.Since.After(a.At)
+	return r.State == compliance.StateRemoved && a != nil && a.Enrolment == closedEnrolment && !r.Since.After(a.At) &&
+		(r.Platform == azure.PlatformWindows || a.UserID == r.UserID)
 }
 
 // waits reports whether a new claim of compliance has to wait for the user.

@@ -180,12 +180,13 @@ func (t *target) standingOf(r *record) status.BlankReason {
 	switch owner, _ := t.owner(); {
 	case r.Released, t.closedSince(r):
 		return status.BlankNothingToRemove // it only released its claim
-	case owner == r || owner == nil:
+	case owner == r:
 		return status.BlankUnspecified
 	case r.State == compliance.StateRemoved:
 		return status.BlankNothingToRemove
 	case t.superseded(r):
 		return status.BlankSuperseded
+	case owner == nil:
 	case r.State == compliance.StateUnspecified:
 		return status.BlankNotEvaluated
 	}

@@ -127,6 +127,19 @@
 // writes a second at most; a second one is for when the first is down. How
 // many observations a store takes is in the documentation of the stores.
 //
+// # Measured
+//
+// A million devices of one tenant turn compliant, in virtual time against a
+// service with a bucket of a window's writes, calls of 100 ms (go test -run
+// TestVolume -v -timeout 30m -devices 1000000 ./azure/reporting): at the
+// published quota 14 h 7 min, 1.017 times what 20 writes a second take, none of
+// 1,000,003 reports refused; where the service allows the half, 0.999 times
+// what that takes, 651 refused (0.07 %). Devices that turned non-compliant in
+// the middle were written within 0.2 and 0.31 seconds. Other models of a quota
+// are in the tests of the pace (go test -run TestThrottleModels -v
+// ./azure/reporting); in those that count in windows and ask to wait for
+// minutes, what is urgent waits as long as Microsoft asks, once.
+//
 // # Guesses
 //
 // Nobody documents how the partner services throttle, so that their quota is

@@ -106,14 +106,14 @@ func (o *Observation) check(now time.Time) error {
 		case len(value) > most:
 			fault("%s of %d bytes is longer than %d", field, len(value), most)
 		case !utf8.ValidString(value) || containsControl(value):
-			fault("%s %.60q holds control characters or broken UTF-8", field, value)
+			fault("%s %s holds control characters or broken UTF-8", field, quote(value))
 		}
 	}
 	id := func(field, value string, needed bool) {
 		if value == "" && !needed || guid.Valid(value) {
 			return
 		}
-		fault("%s %.40q is not a GUID", field, value)
+		fault("%s %s is not a GUID", field, quote(value))
 	}
 	name("Account", o.Account, mostAccount, true)
 	id("TenantID", o.TenantID, true)
@@ -150,6 +150,14 @@ func (o *Observation) check(now time.Time) error {
 		fault("EnrolledAt %s is %v ahead of the store's clock", o.EnrolledAt.UTC().Format(time.RFC3339), o.EnrolledAt.Sub(now).Round(time.Second))
 	}
 	return errors.Join(faults...)
+}
+
+// quote shows a value that is at fault, but for one that may be a user's name.
+func quote(s string) string {
+	if strings.Contains(s, "@") {
+		return fmt.Sprintf("of %d bytes", len(s))
+	}
+	return fmt.Sprintf("%.60q", s)
 }
 
 func containsControl(s string) bool {

@@ -373,3 +373,29 @@ func TestFailureOfAnEarlierStanding(t *testing.T) {
 		})
 	}
 }
+
+// A process dies while its call is stuck, and the call arrives after that of
+// the engine that takes over. Nobody records what came of it; the newest
+// standing is sent once more.
+func TestLateCallOfADeadProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		dying := &crash{Store: h.store}
+		dying.armed.Store(true)
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			time.AfterFunc(3*time.Minute, func() { h.azure.arrive(r) })
+			return azure.Receipt{}, new(noAnswer)
+		})
+		h.see(pc(nil))
+		stop := run(t, engineOn(t, dying, h.azure, nil))
+		time.Sleep(time.Second)
+		stop()
+		h.see(pc(in(nonCompliant)))
+		defer h.run()()
+		time.Sleep(20 * time.Minute)
+		if got := h.azure.state(deviceID); got != nonCompliant {
+			t.Errorf("Azure holds %v", got)
+		}
+	})
+}

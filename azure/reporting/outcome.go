@@ -21,12 +21,14 @@ const (
 // nil, or an *azure.Error that says what happened.
 func (n *errand) fault() *azure.Error {
 	if n.err == nil {
+		if (n.act == actReport || n.act == actClose) && n.receipt.AcceptedAt.IsZero() && n.receipt.State == status.ReportStateUnspecified {
+			return foreign("the reporter answered neither an acceptance nor an error")
+		}
 		return nil
 	}
 	e, ok := errors.AsType[*azure.Error](n.err)
 	if !ok {
-		return &azure.Error{Kind: azure.ErrUnexpected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown,
-			Err: errors.New("the reporter answered an error of its own")}
+		return foreign("the reporter answered an error of its own")
 	}
 	if e.Kind == azure.ErrCanceled {
 		// The call's deadline: it is the only end that a call's context has.
@@ -35,6 +37,11 @@ func (n *errand) fault() *azure.Error {
 		return &late
 	}
 	return e
+}
+
+// foreign is what a reporter failed with that does not keep its contract.
+func foreign(text string) *azure.Error {
+	return &azure.Error{Kind: azure.ErrUnexpected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown, Err: errors.New(text)}
 }
 
 var errNoAnswer = errors.New("no answer in time")
@@ -103,7 +110,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			// Its device went elsewhere while it was reported here.
 			t.DeleteAt = time.Time{}
 			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {
-				t.Close = &closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN}
+				t.close(closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN})
 			}
 		}
 	}
@@ -179,7 +186,7 @@ func (t *target) closed(n *errand, now time.Time) {
 		}
 	}
 	t.Message, t.Before = nil, nil
-	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, Platform: n.closing.Platform, Enrolment: closedEnrolment}
+	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 }
 
 // checked takes the answer to the question how a message stands.

@@ -131,7 +131,8 @@ func (t *target) label(d decision, p phase) string {
 	}
 	if t.Failure != nil {
 		kind = string(t.Failure.Err.Kind)
-		kind = strings.ReplaceAll(kind[:min(len(kind), mostKind)], "|", "/")
+		kind = strings.ToValidUTF8(kind[:min(len(kind), mostKind)], "")
+		kind = strings.NewReplacer("|", "/", "\x00", "/").Replace(kind)
 	}
 	return t.reportState(d).String() + "|" + held.String() + "|" + kind + "|" + string(p)
 }

@@ -30,6 +30,7 @@ func TestSecondStepOfARemoval(t *testing.T) {
 		name    string
 		options reporting.Options
 		play    func(h *trial)
+		before  func(h *trial) // the removal
 		then    func(h *trial) // an hour after the removal
 		deletes [2]int         // how many, after 6 days
 		cause   string
@@ -59,6 +60,10 @@ func TestSecondStepOfARemoval(t *testing.T) {
 		{name: "another record takes the id", then: func(h *trial) {
 			h.see(pc(func(o *reporting.Observation) { o.DeviceID = "pc-2" }))
 		}},
+		{name: "an older record claims the id still", before: func(h *trial) {
+			h.see(pc(func(o *reporting.Observation) { o.DeviceID, o.EnrolledAt = "pc-0", time.Now().Add(-24*time.Hour) }))
+			h.see(pc(func(o *reporting.Observation) { o.EnrolledAt = time.Now().Add(-time.Hour) }))
+		}},
 		{name: "forgotten between the steps", deletes: [2]int{1, 1}, then: func(h *trial) {
 			require.NoError(h.t, h.engine.Forget(h.t.Context(), account, tenantID, "pc-1", false))
 		}},
@@ -73,6 +78,9 @@ func TestSecondStepOfARemoval(t *testing.T) {
 				}
 				defer h.run()()
 				h.see(pc(nil))
+				if tc.before != nil {
+					tc.before(h)
+				}
 				time.Sleep(time.Minute)
 				h.see(pc(in(removed)))
 				time.Sleep(time.Hour)

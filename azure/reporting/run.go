@@ -102,6 +102,7 @@ const (
 
 type lane struct {
 	busy bool
+	many int       // how much it asks for; zero: it was not asked yet
 	skip time.Time // nothing to be had before
 	why  waiting
 
@@ -260,13 +261,13 @@ func (r *run) begin(q *queue, lane int) {
 		oldest = q.turns%oldestEvery == 0
 	}
 	r.inFlight++
-	name := q.name
+	name, many := q.name, max(q.lanes[lane].many, fewAtOnce)
 	// A profile says by the label for whom work was done; to a simulated store
 	// it tells the steps of one worker from those of another.
 	ctx := pprof.WithLabels(r.ctx, pprof.Labels("queue", name, "lane", strconv.Itoa(lane)))
 	r.workers.Go(func() {
 		pprof.SetGoroutineLabels(ctx)
-		s, err := r.e.serve(ctx, name, lane == laneUrgent, oldest)
+		s, err := r.e.serve(ctx, name, many, lane == laneUrgent, oldest)
 		if err != nil && r.ctx.Err() == nil {
 			r.e.log.Warn("a queue was not served", "queue", name, "error", err)
 			s.wait = r.e.o.Poll
@@ -287,6 +288,11 @@ func (r *run) served(s served) {
 	l := &q.lanes[s.lane]
 	woken := l.woken
 	l.busy, l.woken = false, false
+	if s.more {
+		l.many = min(mostAtOnce, 4*max(l.many, fewAtOnce))
+	} else {
+		l.many = 0
+	}
 	now := time.Now()
 	switch {
 	case s.wait > 0 && woken:

@@ -18,7 +18,7 @@ const idle = time.Minute
 const recordTimeout = 10 * time.Second
 
 // serve claims what is due in a queue, sends it, and records what came of it.
-func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (served, error) {
+func (e *Engine) serve(ctx context.Context, name string, many int, urgent, oldest bool) (served, error) {
 	tenantID, letter, _ := strings.Cut(name, "/")
 	t, known, err := e.tenant(ctx, tenantID)
 	if err != nil {
@@ -27,7 +27,7 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 	if !known || !t.sends() {
 		return served{wait: idle, why: waitsTenant}, nil
 	}
-	limit, probing := mostAtOnce, t.channel(letter).Parked != nil
+	limit, probing := many, t.channel(letter).Parked != nil
 	if probing {
 		wait, err := e.probe(ctx, tenantID, letter)
 		if err != nil || wait > 0 {
@@ -41,6 +41,9 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 		var wait time.Duration
 		c.granted, wait, err = e.spend(ctx, c, quota, min(limit, batchOf(e.tenantLimits.rate)), !urgent)
 		if err != nil || c.granted == 0 {
+			if probing {
+				e.unprobe(ctx, tenantID, letter)
+			}
 			return served{wait: max(wait, time.Millisecond)}, err
 		}
 		limit = c.granted
@@ -60,8 +63,17 @@ func (e *Engine) serve(ctx context.Context, name string, urgent, oldest bool) (s
 		}
 		return served{}, err
 	}
+	if unused := c.granted - len(rows); unused > 0 {
+		// At once: they are the other tenants' too, and the call may take long.
+		c.granted -= unused
+		e.refund(ctx, tenantID, quota, unused)
+	}
 	return served{more: len(rows) == limit}, e.deliver(ctx, c, rows, began)
 }
+
+// fewAtOnce is how much a queue is asked for first: what is asked for takes
+// tokens for a moment that other tenants may have to wait for.
+const fewAtOnce = 2
 
 // mostAtOnce is how many devices one call carries at most. A quota of
 // Microsoft's allows a tenth of it at once; a reporter with quotas of its own

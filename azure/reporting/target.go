@@ -159,6 +159,13 @@ func (t *target) closings() []*closing {
 	return all
 }
 
+// close has the id closed with the pair of its last user. A pair that is closed
+// already, as an earlier user's, is closed once.
+func (t *target) close(c closing) {
+	t.Close = &c
+	t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID && other.Platform == c.Platform })
+}
+
 // unclosed answers the next pair of which Azure can be told that it is closed.
 func (t *target) unclosed(now time.Time) *closing {
 	for _, c := range t.closings() {

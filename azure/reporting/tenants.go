@@ -29,7 +29,8 @@ type Tenant struct {
 	ParkedWindows bool         `json:"parkedWindows,omitempty"`
 	ParkedOthers  bool         `json:"parkedOthers,omitempty"`
 
-	// LastSuccess is when something was last accepted, to the minute.
+	// LastSuccess is when Microsoft last accepted or answered something, to the
+	// minute.
 	LastSuccess time.Time `json:"lastSuccess,omitzero"`
 
 	// Devices counts Azure ids, and devices without one, by where the report

@@ -27,33 +27,45 @@ type results struct {
 
 func main() {
 	var r results
-	parts := flag.String("run", "load,faults", "what to run, of load, faults and weigh; weigh compiles msgraph-sdk-go from nothing: 3 minutes and 4 GiB")
+	var o options
+	parts := flag.String("run", "load,faults", "what to run, of load, faults and weigh; weigh compiles msgraph-sdk-go from nothing: 3 minutes and 5 GiB")
 	flag.StringVar(&r.Protocol, "protocol", "http", "http, https (HTTP/1.1) or h2 (HTTP/2 over TLS), for all alike")
 	flag.IntVar(&r.Devices, "devices", 5000, "devices a measurement one a call; in batches four times as many")
 	flag.IntVar(&r.Rounds, "rounds", 7, "measurements of each")
-	out := flag.String("json", "", "write the results to this file as well")
-	profiles := flag.String("profiles", "", "write CPU profiles of the clients into this folder; they disturb the figures")
+	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of the clients into this folder; they disturb the figures")
+	flag.IntVar(&o.packages, "p", 0, "packages that weigh compiles at once; 0: as go build does by itself")
+	flag.StringVar(&o.out, "json", "", "write the results to this file as well, after each part")
 	flag.Parse()
+	o.parts = strings.Split(*parts, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, &r, strings.Split(*parts, ","), *profiles); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	if *out == "" {
-		return
-	}
-	text, err := json.MarshalIndent(r, "", "\t")
-	if err == nil {
-		err = os.WriteFile(*out, append(text, '\n'), 0o644)
-	}
-	if err != nil {
+	if err := run(ctx, &r, o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, r *results, parts []string, profiles string) error {
+// save writes the results so far.
+func (r *results) save(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// options are what is not said in the results.
+type options struct {
+	parts    []string
+	profiles string
+	packages int
+	out      string
+}
+
+func run(ctx context.Context, r *results, o options) error {
 	r.Machine = thisMachine()
 	fmt.Printf("%v\n", r.Machine)
 	programs, err := build(ctx)
@@ -66,10 +78,10 @@ func run(ctx context.Context, r *results, parts []string, profiles string) error
 		return err
 	}
 	defer s.stop()
-	for _, part := range parts {
+	for _, part := range o.parts {
 		switch part {
 		case "load":
-			r.Cells, err = load(ctx, s, r.Devices, r.Rounds, profiles)
+			r.Cells, err = load(ctx, s, r.Devices, r.Rounds, o.profiles)
 			if err == nil {
 				fmt.Printf("\n## Reporting, over %s, %d rounds: median (least to most)\n\n%s", r.Protocol, r.Rounds, loadTable(r.Cells))
 			}
@@ -79,7 +91,7 @@ func run(ctx context.Context, r *results, parts []string, profiles string) error
 				fmt.Printf("\n## Faults\n\n%s", faultTable(r.Faults))
 			}
 		case "weigh":
-			r.Weights, err = weigh(ctx)
+			r.Weights, err = weigh(ctx, o.packages)
 			if err == nil {
 				fmt.Printf("\n## A program of 20 lines\n\n%s", weightTable(r.Weights))
 			}
@@ -89,8 +101,11 @@ func run(ctx context.Context, r *results, parts []string, profiles string) error
 		if err != nil {
 			return err
 		}
+		r.Targets = targets(r.Cells, r.Weights)
+		if err := r.save(o.out); err != nil {
+			return err
+		}
 	}
-	r.Targets = targets(r.Cells, r.Weights)
 	if len(r.Targets) > 0 {
 		fmt.Printf("\n## Against the targets\n\n%s", targetTable(r.Targets))
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -16,7 +17,7 @@ import (
 // to keep and to look after.
 type weight struct {
 	Program   string
-	Build     time.Duration // from an empty cache, one package at a time
+	Build     time.Duration // from an empty cache
 	CPU       time.Duration // of the build: other work on the machine changes it less
 	MostBytes int64         // memory of the largest compile
 	Binary    int64         // bytes
@@ -35,12 +36,13 @@ var weighed = []struct{ name, folder string }{
 	{"net/http, a token that is there already", "nethttp"},
 }
 
-// weigh builds each program once from nothing, modules downloaded.
-func weigh(ctx context.Context) ([]weight, error) {
+// weigh builds each program once from nothing but the modules' sources, so many
+// packages at once; 0: as many as go build does by itself.
+func weigh(ctx context.Context, atOnce int) ([]weight, error) {
 	var all []weight
 	for _, w := range weighed {
 		fmt.Fprintf(os.Stderr, "building weigh/%s from nothing\n", w.folder)
-		one, err := weighOne(ctx, w.name, w.folder)
+		one, err := weighOne(ctx, w.name, w.folder, atOnce)
 		if err != nil {
 			return nil, err
 		}
@@ -49,14 +51,18 @@ func weigh(ctx context.Context) ([]weight, error) {
 	return all, nil
 }
 
-func weighOne(ctx context.Context, name, folder string) (weight, error) {
+func weighOne(ctx context.Context, name, folder string, atOnce int) (weight, error) {
 	dir, err := os.MkdirTemp("", "peers-weigh")
 	if err != nil {
 		return weight{}, err
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, folder)
-	cmd := exec.CommandContext(ctx, "go", "build", "-p", "1", "-o", binary, "./weigh/"+folder)
+	args := []string{"build", "-o", binary}
+	if atOnce > 0 {
+		args = append(args, "-p", strconv.Itoa(atOnce))
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "./weigh/"+folder)...)
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOCACHE="+filepath.Join(dir, "cache"))
 	began := time.Now()
 	if text, err := cmd.CombinedOutput(); err != nil {

@@ -30,7 +30,7 @@ func newResumable(t *testing.T) *resumable {
 	for n := range 120 {
 		id := fmt.Sprintf("dddddddd-0000-4000-8000-%012d", 1000+n)
 		host, platform, code, system := fmt.Sprintf("PC-%03d", n), "windows", "", "Windows"
-		if n%5 == 0 {
+		if n%19 == 0 { // 7 phones
 			host, platform, code, system = fmt.Sprintf("IP-%03d", n), "ios", "Success", "iOS"
 		}
 		r.ids[host], r.want[host] = id, holds[n%len(holds)]

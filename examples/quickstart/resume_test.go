@@ -45,7 +45,7 @@ func (s stopper) Do(req *http.Request) (*http.Response, error) {
 // A run that is interrupted writes down what was under way; the next one sends
 // the rest and nothing twice, and one after it nothing.
 func TestInterruptedAndRunAgain(t *testing.T) {
-	for _, after := range []int{1, 30, 90} {
+	for _, after := range []int{1, 60} {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			r := newResumable(t)
@@ -137,8 +137,10 @@ func TestKilledAndRunAgain(t *testing.T) {
 		after  bool
 	}{
 		{"at its first report", 1, false},
-		{"before a report was worked on", 12, false},
-		{"after a report was worked on", 12, true},
+		// Seven phones and two batches may be under way at first, so that by
+		// then something is written down.
+		{"before a report was worked on", 11, false},
+		{"after a report was worked on", 11, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

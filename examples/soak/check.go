@@ -56,33 +56,65 @@ func (c *check) fault(r *record, a *azureID, format string, args ...any) {
 
 func last[T any](all []T, n int) []T { return all[max(0, len(all)-n):] }
 
-// ids checks what Microsoft holds of every Azure id, and answers it.
+// ids checks what Microsoft holds of every Azure id, and answers it. On phones
+// and Macs it may hold something of each pair of device and user: of the pairs
+// that are not the owner's nothing but that they are closed.
 func (c *check) ids() map[string]standing {
 	holds := map[string]standing{}
 	for _, a := range c.world.ids {
 		all := entries(c.sim, a)
-		got, version := nothing, ""
+		r := a.owner()
+		pairs := map[string]entry{}
 		for _, e := range all {
 			if !e.deletes {
-				got, version = e.standing, e.version
+				pairs[e.user] = e
+			}
+		}
+		user := ""
+		switch {
+		case a.machine.platform == azure.PlatformWindows:
+		case r != nil:
+			user = r.truth.UserID
+		case len(all) > 0:
+			user = all[len(all)-1].user
+		}
+		got, version := nothing, ""
+		if e, ok := pairs[user]; ok {
+			got, version = e.standing, e.version
+		}
+		delete(pairs, user)
+		for other, e := range pairs {
+			if e.standing != closed && !(a.inherited() && r.truth.State == compliance.StateUnspecified) {
+				c.fault(nil, a, "Microsoft holds %q of the pair of user %.8s, who had the device before", e.standing, other)
 			}
 		}
 		holds[a.id] = got
 		c.tally[got]++
-		if want := a.allowed(); !slices.Contains(want, got) {
+		want := a.allowed()
+		if !slices.Contains(want, got) {
 			c.fault(nil, a, "Microsoft holds %q, want %q", got, want)
 		}
-		d, _ := c.sim.Device(a.tenant, a.id)
-		if shown := d.IsCompliant != nil && *d.IsCompliant; shown != (got == compliant) && d.DeletedAt.IsZero() {
-			c.fault(nil, a, "Entra shows compliant %v, the ledger ends on %q", shown, got)
-		}
-		if r := a.owner(); r != nil && (got == compliant || got == nonCompliant) && r.truth.State != compliance.StateUnspecified &&
-			slices.Contains(a.allowed(), got) && len(a.allowed()) == 1 && version != r.truth.Inventory.OSVersion {
+		c.entra(a, got)
+		if r != nil && (got == compliant || got == nonCompliant) && len(want) == 1 && slices.Contains(want, got) && version != r.truth.Inventory.OSVersion {
 			c.fault(nil, a, "Microsoft holds version %q, want %q", version, r.truth.Inventory.OSVersion)
 		}
 		c.deletion(a, all)
 	}
 	return holds
+}
+
+// entra checks that the directory shows what was written, and that this is the
+// owner's standing: the simulator keeps one a device, the newest. Whether
+// Microsoft does is not documented.
+func (c *check) entra(a *azureID, got standing) {
+	d, _ := c.sim.Device(a.tenant, a.id)
+	if !d.DeletedAt.IsZero() {
+		return
+	}
+	shown := d.IsCompliant != nil && *d.IsCompliant
+	if shown != (got == compliant) {
+		c.fault(nil, a, "Entra shows compliant %v, the ledger ends on %q", shown, got)
+	}
 }
 
 // deletion checks whether the directory object of an id may be gone, and

@@ -139,6 +139,30 @@ func TestCheckOfMicrosoft(t *testing.T) {
 			s.tell()
 			s.report(s.record.truth.AzureDeviceID, yes, "1.0")
 		}, `holds "compliant", want`},
+		{"another user, and the first one's pair open", phone, func(s *scene, id string) {
+			s.is(yes)
+			s.report(id, yes, "1.0")
+			s.world.changeUser(s.record).acked = time.Now()
+			s.report(id, yes, "1.0")
+		}, `holds "compliant" of the pair of user`},
+		{"another user, and the first one's pair closed last", phone, func(s *scene, id string) {
+			s.is(yes)
+			s.report(id, yes, "1.0")
+			first := s.record.truth.UserID
+			s.world.changeUser(s.record).acked = time.Now()
+			s.report(id, yes, "1.0")
+			second := s.record.truth.UserID
+			s.record.truth.UserID = first
+			s.report(id, removed, "")
+			s.record.truth.UserID = second
+		}, "Entra shows compliant false"},
+		{"another user", phone, func(s *scene, id string) {
+			s.is(yes)
+			s.report(id, yes, "1.0")
+			s.report(id, removed, "")
+			s.world.changeUser(s.record).acked = time.Now()
+			s.report(id, yes, "1.0")
+		}, fine},
 		{"signed out, never vouched for", phone, func(s *scene, id string) {
 			s.record.truth.ClientCode = status.CodeAccountLoggedOut
 			s.is(yes)

@@ -16,6 +16,7 @@ type entry struct {
 	at       time.Time
 	standing standing
 	deletes  bool
+	user     string // of a phone or a Mac: whose pair with the device it is about
 	version  string // the OS version that Microsoft held after it
 	line     string
 }
@@ -40,9 +41,9 @@ func entries(sim *azuresim.Simulator, a *azureID) []entry {
 			continue
 		}
 		all = append(all, entry{
-			at: p.At, standing: stands(p.Report.Managed, p.Report.Compliant), version: p.Report.OSVersion,
-			line: fmt.Sprintf("%s message %s: %s, updated %s, %s", clock(p.At), p.MessageID, stands(p.Report.Managed, p.Report.Compliant),
-				clock(p.Report.LastUpdate), p.Report.OSVersion),
+			at: p.At, user: p.Report.UserID, standing: stands(p.Report.Managed, p.Report.Compliant), version: p.Report.OSVersion,
+			line: fmt.Sprintf("%s message %.8s of user %.8s: %s, updated %s, %s", clock(p.At), p.MessageID, p.Report.UserID,
+				stands(p.Report.Managed, p.Report.Compliant), clock(p.Report.LastUpdate), p.Report.OSVersion),
 		})
 	}
 	return all

@@ -138,7 +138,7 @@ func (m *microsoft) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	worker := sender(r)
 	before := m.moments.reach(worker, momentRequest)
 	write := r.Method == http.MethodPatch || r.Method == http.MethodPut || strings.HasSuffix(r.URL.Path, "/$batch")
-	if write && !before && m.roll(0.15) {
+	if write && !before && m.roll(0.4) {
 		m.lose(r)
 	}
 	m.sim.ServeHTTP(w, r)

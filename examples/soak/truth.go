@@ -45,11 +45,8 @@ func (a *azureID) inherited() bool {
 func (a *azureID) allowed() []standing {
 	all := a.ownersStanding()
 	if a.inherited() {
-		all = append(all, closed)
-		switch a.owner().truth.State {
-		case compliance.StateRemoved:
-			all = append(all, nothing) // its removal only released its claim
-		case compliance.StateUnspecified:
+		all = append(all, closed, nothing) // nothing: the other left before anything was sent
+		if a.owner().truth.State == compliance.StateUnspecified {
 			all = append(all, nonCompliant, compliant) // the earlier standing stays
 		}
 	}

@@ -1,5 +1,8 @@
 //go:build !race
 
-package simtest_test
+package simtest
 
-const defaultSeeds, defaultTwice = 200, 20
+const (
+	DefaultSeeds, DefaultTwice = 200, 20
+	Raced                      = false
+)

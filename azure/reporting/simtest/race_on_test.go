@@ -1,7 +1,10 @@
 //go:build race
 
-package simtest_test
+package simtest
 
 // The race detector makes a world ten times as slow. What it looks for does
 // not depend on the seed; the gate runs the two hundred without it.
-const defaultSeeds, defaultTwice = 12, 2
+const (
+	DefaultSeeds, DefaultTwice = 12, 2
+	Raced                      = true
+)

@@ -13,9 +13,9 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", defaultSeeds, "how many worlds to simulate")
+	seeds = flag.Int("seeds", simtest.DefaultSeeds, "how many worlds to simulate")
 	first = flag.Uint64("first", 1, "the seed of the first")
-	twin  = flag.Int("twice", defaultTwice, "how many of them to simulate twice")
+	twin  = flag.Int("twice", simtest.DefaultTwice, "how many of them to simulate twice")
 	steps = flag.String("steps", "", "a file for every step; with -seeds 1")
 )
 

@@ -179,16 +179,16 @@ func (d postgres) write(c *session, ch *changes) error {
 	}
 	var none string
 	err := c.conn.QueryRowContext(c.ctx, "WITH written AS (UPDATE "+d.rows+" r SET version = u.version, queue = u.queue, urgency = u.urgency, due = u.due, lease = u.lease,"+
-		" ready = u.ready, worked = u.worked, claimed = u.claimed, claims = u.claims, label = u.label, since = u.since, grp = u.grp, data = u.data"+
+		" worked = u.worked, claimed = u.claimed, claims = u.claims, label = u.label, since = u.since, grp = u.grp, data = u.data"+
 		" FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[],"+
-		" $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::bytea[])"+
-		" u(kind, tenant, id, version, queue, urgency, due, lease, ready, worked, claimed, claims, label, since, grp, data)"+
+		" $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::bigint[], $15::bytea[])"+
+		" u(kind, tenant, id, version, queue, urgency, due, lease, worked, claimed, claims, label, since, grp, data)"+
 		" WHERE r.kind = u.kind AND r.tenant = u.tenant AND r.id = u.id),"+
-		" removed AS (DELETE FROM "+d.rows+" r USING unnest($17::smallint[], $18::text[], $19::text[]) k(kind, tenant, id)"+
+		" removed AS (DELETE FROM "+d.rows+" r USING unnest($16::smallint[], $17::text[], $18::text[]) k(kind, tenant, id)"+
 		" WHERE r.kind = k.kind AND r.tenant = k.tenant AND r.id = k.id),"+
 		" counted AS (INSERT INTO "+d.counts+" AS c (kind, tenant, label, urgency, grp, n, shard)"+
-		" SELECT g.kind, g.tenant, g.label, g.urgency, g.grp, g.n, $26::smallint"+
-		" FROM unnest($20::smallint[], $21::text[], $22::text[], $23::smallint[], $24::bigint[], $25::bigint[]) g(kind, tenant, label, urgency, grp, n)"+
+		" SELECT g.kind, g.tenant, g.label, g.urgency, g.grp, g.n, $25::smallint"+
+		" FROM unnest($19::smallint[], $20::text[], $21::text[], $22::smallint[], $23::bigint[], $24::bigint[]) g(kind, tenant, label, urgency, grp, n)"+
 		" ON CONFLICT (kind, tenant, label, urgency, shard) DO UPDATE SET n = c.n + excluded.n)"+
 		" SELECT pg_current_xact_id()::text"+told, args...).Scan(&c.xid, &none)
 	return err
@@ -196,17 +196,17 @@ func (d postgres) write(c *session, ch *changes) error {
 
 // columnArrays are the values of rows, an array each.
 type columnArrays struct {
-	version, due, lease, ready, claimed, claims, since, grp []int64
-	worked                                                  []*int64
-	queue, label                                            []string
-	urgency                                                 []int16
-	data                                                    [][]byte
+	version, due, lease, claimed, claims, since, grp []int64
+	worked                                           []*int64
+	queue, label                                     []string
+	urgency                                          []int16
+	data                                             [][]byte
 }
 
 func newColumns(n int) *columnArrays {
 	ints := func() []int64 { return make([]int64, 0, n) }
 	return &columnArrays{
-		version: ints(), due: ints(), lease: ints(), ready: ints(), claimed: ints(), claims: ints(), since: ints(), grp: ints(),
+		version: ints(), due: ints(), lease: ints(), claimed: ints(), claims: ints(), since: ints(), grp: ints(),
 		worked: make([]*int64, 0, n), queue: make([]string, 0, n), label: make([]string, 0, n), urgency: make([]int16, 0, n), data: make([][]byte, 0, n),
 	}
 }
@@ -217,7 +217,7 @@ func (a *columnArrays) add(r *reporting.Row) {
 		due = &w.Int64
 	}
 	a.version, a.queue, a.urgency = append(a.version, r.Version), append(a.queue, r.Queue), append(a.urgency, int16(r.Urgency))
-	a.due, a.lease, a.ready = append(a.due, micros(r.Due)), append(a.lease, micros(r.LeaseUntil)), append(a.ready, ready(r))
+	a.due, a.lease = append(a.due, micros(r.Due)), append(a.lease, micros(r.LeaseUntil))
 	a.worked, a.claimed, a.claims = append(a.worked, due), append(a.claimed, micros(r.ClaimedAt)), append(a.claims, int64(r.Claims))
 	a.label, a.since, a.grp = append(a.label, r.Label), append(a.since, micros(r.Since)), append(a.grp, groupOf(r).number())
 	a.data = append(a.data, some(r.Data))
@@ -225,7 +225,7 @@ func (a *columnArrays) add(r *reporting.Row) {
 
 // arrays answers them in the order of the statement that writes them.
 func (a *columnArrays) arrays() []any {
-	return []any{a.version, a.queue, a.urgency, a.due, a.lease, a.ready, a.worked, a.claimed, a.claims, a.label, a.since, a.grp, a.data}
+	return []any{a.version, a.queue, a.urgency, a.due, a.lease, a.worked, a.claimed, a.claims, a.label, a.since, a.grp, a.data}
 }
 
 func countArrays(counts []count) []any {
@@ -255,7 +255,7 @@ func (d postgres) claim(c *session, q reporting.Claim, now string) ([]reporting.
 		" WHERE r.queue <> '' AND r.queue = $1 AND r.urgency = u.urgency AND r.due <= "+now+" AND r.lease <= "+now+
 		" ORDER BY r.due, r.kind, r.tenant, r.id LIMIT $3 FOR UPDATE SKIP LOCKED) t WHERE u.urgency IS NOT NULL"+
 		ordered(q.OldestFirst, " ORDER BY "+order)+" LIMIT $3)"+
-		" UPDATE "+d.rows+" r SET version = r.version + 1, claims = r.claims + 1, claimed = "+now+", lease = "+now+" + $4::bigint, ready = greatest(r.due, "+now+" + $4::bigint)"+
+		" UPDATE "+d.rows+" r SET version = r.version + 1, claims = r.claims + 1, claimed = "+now+", lease = "+now+" + $4::bigint"+
 		" FROM taken t WHERE r.kind = t.kind AND r.tenant = t.tenant AND r.id = t.id RETURNING r."+strings.ReplaceAll(columns, ", ", ", r."),
 		[]any{q.Queue, int16(q.Most), q.Limit, q.Lease.Microseconds()}, func(rows *sql.Rows) error {
 			var r reporting.Row

@@ -58,7 +58,6 @@ func (d postgres) migrations() [][]string {
 	version bigint NOT NULL DEFAULT 0,
 	due     bigint NOT NULL DEFAULT ` + never + `,
 	lease   bigint NOT NULL DEFAULT ` + never + `,
-	ready   bigint NOT NULL DEFAULT ` + never + `,
 	worked  bigint,
 	claimed bigint NOT NULL DEFAULT ` + never + `,
 	since   bigint NOT NULL DEFAULT ` + never + `,
@@ -71,7 +70,7 @@ func (d postgres) migrations() [][]string {
 	PRIMARY KEY (kind, tenant, id)
 ) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`,
 		`CREATE INDEX ` + d.rows + `_claim ON ` + d.rows + ` (queue, urgency, due, kind, tenant, id) WHERE queue <> ''`,
-		`CREATE INDEX ` + d.rows + `_ready ON ` + d.rows + ` (queue, ready) WHERE queue <> ''`,
+		`CREATE INDEX ` + d.rows + `_lease ON ` + d.rows + ` (lease) WHERE queue <> '' AND lease > due`,
 		`CREATE INDEX ` + d.rows + `_since ON ` + d.rows + ` (grp, since) WHERE since <> ` + never,
 		`CREATE INDEX ` + d.rows + `_worked ON ` + d.rows + ` (grp, worked) WHERE worked IS NOT NULL`,
 		`CREATE TABLE ` + d.counts + ` (

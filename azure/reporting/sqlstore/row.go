@@ -11,8 +11,8 @@ import (
 )
 
 // columns are those of a row in the order in which scanRow takes them. The
-// table has three more, computed from these: ready, when a row can be claimed
-// next; worked, its due where it has a queue; and grp, its group's number.
+// table has two more, computed from these: worked, its due where it has a
+// queue, and grp, its group's number.
 const columns = "kind, tenant, id, version, queue, urgency, due, lease, claimed, claims, label, since, data"
 
 // never is the zero time, as statements have it. Times are microseconds since

@@ -90,9 +90,9 @@ func (d sqlite) write(c *session, ch *changes) error {
 		}
 	}
 	for _, r := range ch.fresh {
-		err := c.run("INSERT INTO "+d.rows+" ("+columns+", ready, worked, grp) VALUES ("+list("?", 16)+")",
+		err := c.run("INSERT INTO "+d.rows+" ("+columns+", worked, grp) VALUES ("+list("?", 15)+")",
 			r.Kind, r.Tenant, r.ID, r.Version, r.Queue, r.Urgency, micros(r.Due), micros(r.LeaseUntil), micros(r.ClaimedAt), r.Claims,
-			r.Label, micros(r.Since), some(r.Data), ready(r), worked(r), groupOf(r).number())
+			r.Label, micros(r.Since), some(r.Data), worked(r), groupOf(r).number())
 		if err != nil {
 			return err
 		}
@@ -112,8 +112,8 @@ func (d sqlite) write(c *session, ch *changes) error {
 // its columns is set, changed or not: so only those that differ are.
 func (d sqlite) alter(c *session, a alteration) error {
 	was, r := &a.old.Row, a.new
-	set := "UPDATE " + d.rows + " SET version = ?, lease = ?, claimed = ?, claims = ?, label = ?, data = ?"
-	args := append(make([]any, 0, 14), r.Version, micros(r.LeaseUntil), micros(r.ClaimedAt), r.Claims, r.Label, some(r.Data))
+	set := "UPDATE " + d.rows + " SET version = ?, claimed = ?, claims = ?, label = ?, data = ?"
+	args := append(make([]any, 0, 14), r.Version, micros(r.ClaimedAt), r.Claims, r.Label, some(r.Data))
 	if r.Queue != was.Queue {
 		set, args = set+", queue = ?", append(args, r.Queue)
 	}
@@ -123,8 +123,8 @@ func (d sqlite) alter(c *session, a alteration) error {
 	if !r.Due.Equal(was.Due) {
 		set, args = set+", due = ?", append(args, micros(r.Due))
 	}
-	if next := ready(r); next != ready(was) {
-		set, args = set+", ready = ?", append(args, next)
+	if !r.LeaseUntil.Equal(was.LeaseUntil) {
+		set, args = set+", lease = ?", append(args, micros(r.LeaseUntil))
 	}
 	if due := worked(r); due != worked(was) {
 		set, args = set+", worked = ?", append(args, due)
@@ -181,8 +181,8 @@ func (d sqlite) claim(c *session, q reporting.Claim, now string) ([]reporting.Ro
 		r.Version++
 		r.Claims++
 		r.ClaimedAt, r.LeaseUntil = claimed, lease
-		err := c.run("UPDATE "+d.rows+" SET version = ?, claims = ?, claimed = ?, lease = ?, ready = ? WHERE n = ?",
-			r.Version, r.Claims, micros(claimed), micros(lease), ready(r), places[r.Key])
+		err := c.run("UPDATE "+d.rows+" SET version = ?, claims = ?, claimed = ?, lease = ? WHERE n = ?",
+			r.Version, r.Claims, micros(claimed), micros(lease), places[r.Key])
 		if err != nil {
 			return nil, err
 		}

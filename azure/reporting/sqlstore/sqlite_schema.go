@@ -69,7 +69,6 @@ func (d sqlite) migrations() [][]string {
 	urgency INTEGER NOT NULL,
 	due     INTEGER NOT NULL,
 	lease   INTEGER NOT NULL,
-	ready   INTEGER NOT NULL,
 	worked  INTEGER,
 	claimed INTEGER NOT NULL,
 	claims  INTEGER NOT NULL,
@@ -80,7 +79,7 @@ func (d sqlite) migrations() [][]string {
 	UNIQUE (kind, tenant, id)
 )`,
 		`CREATE INDEX ` + d.rows + `_claim ON ` + d.rows + ` (queue, urgency, due, kind, tenant, id) WHERE queue <> ''`,
-		`CREATE INDEX ` + d.rows + `_ready ON ` + d.rows + ` (queue, ready) WHERE queue <> ''`,
+		`CREATE INDEX ` + d.rows + `_lease ON ` + d.rows + ` (lease) WHERE queue <> '' AND lease > due`,
 		`CREATE INDEX ` + d.rows + `_since ON ` + d.rows + ` (grp, since) WHERE since <> ` + never,
 		`CREATE INDEX ` + d.rows + `_worked ON ` + d.rows + ` (grp, worked) WHERE worked IS NOT NULL`,
 		`CREATE TABLE ` + d.counts + ` (

@@ -101,6 +101,29 @@ var queueRules = []rule{
 		},
 	},
 	{
+		"Queues/Boundary",
+		"Queues and NextDue have the boundaries of Claim, to the microsecond: an engine that is told of a row that it cannot claim, or sleeps beside one that it can, does not come to rest",
+		func(x *trial) {
+			if x.Advance == nil {
+				x.skip("Harness.Advance")
+			}
+			now := x.now()
+			ended, alive := work("ended", "ended", 0, now.Add(-time.Hour)), work("alive", "alive", 1, now.Add(-time.Hour))
+			ended.LeaseUntil, alive.LeaseUntil = now, now.Add(time.Microsecond)
+			late := work("late", "late", 2, now.Add(2*time.Microsecond))
+			late.LeaseUntil = now.Add(time.Microsecond)
+			x.put(work("due", "due", 3, now), ended, alive, late)
+			x.queuesAre("at the moment", "due", "ended")
+			x.nextIs("at the moment", now.Add(time.Microsecond))
+			x.Advance(x.t, time.Microsecond)
+			x.queuesAre("a microsecond later", "alive", "due", "ended")
+			x.nextIs("a microsecond later", now.Add(2*time.Microsecond))
+			x.Advance(x.t, time.Microsecond)
+			x.queuesAre("two microseconds later", "alive", "due", "ended", "late")
+			x.nextIs("two microseconds later", time.Time{})
+		},
+	},
+	{
 		"NextDue/Earliest",
 		"NextDue is the earliest time after now at which a row becomes claimable, whichever its queue: until then an engine sleeps",
 		func(x *trial) {

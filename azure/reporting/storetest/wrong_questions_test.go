@@ -71,10 +71,23 @@ var wrongQuestions = []wrongStore{
 	{name: "asks, and keeps the contract", bend: asking(func(r reporting.Row, now time.Time) bool {
 		return !r.Due.After(now) && !r.LeaseUntil.After(now)
 	})},
-	{name: "names queues without work", want: []string{"Lease/ClockGoesBack", "Queues/OnlyDue", "Reopen/Keeps"}, bend: asking(func(r reporting.Row, now time.Time) bool { return !r.LeaseUntil.After(now) })},
-	{name: "names queues under lease", want: []string{"Lease/ClockGoesBack", "Queues/Follows", "Queues/OnlyDue", "Reopen/Keeps"}, bend: asking(func(r reporting.Row, now time.Time) bool { return !r.Due.After(now) })},
-	{name: "names no queue after a lease", want: []string{"Queues/Follows", "Queues/OnlyDue"}, bend: asking(func(r reporting.Row, now time.Time) bool {
+	{name: "names queues without work", want: []string{"Lease/ClockGoesBack", "Queues/Boundary", "Queues/OnlyDue", "Reopen/Keeps"}, bend: asking(func(r reporting.Row, now time.Time) bool { return !r.LeaseUntil.After(now) })},
+	{name: "names queues under lease", want: []string{"Lease/ClockGoesBack", "Queues/Boundary", "Queues/Follows", "Queues/OnlyDue", "Reopen/Keeps"}, bend: asking(func(r reporting.Row, now time.Time) bool { return !r.Due.After(now) })},
+	{name: "names no queue after a lease", want: []string{"Queues/Boundary", "Queues/Follows", "Queues/OnlyDue"}, bend: asking(func(r reporting.Row, now time.Time) bool {
 		return !r.Due.After(now) && r.LeaseUntil.IsZero()
+	})},
+	{name: "names queues a microsecond late", want: []string{"Queues/Boundary"}, bend: asking(func(r reporting.Row, now time.Time) bool {
+		return r.Due.Before(now) && !r.LeaseUntil.After(now)
+	})},
+	{name: "names queues when a lease is about to end", want: []string{"Queues/Boundary"}, bend: asking(func(r reporting.Row, now time.Time) bool {
+		return !r.Due.After(now) && !r.LeaseUntil.After(now.Add(time.Microsecond))
+	})},
+	{name: "waits for now", want: []string{"Queues/Boundary"}, bend: next(func(r reporting.Row, now time.Time) (time.Time, bool) {
+		t := r.Due
+		if r.LeaseUntil.After(t) {
+			t = r.LeaseUntil
+		}
+		return t, !t.Before(now)
 	})},
 	{
 		name: "names queues again",
@@ -105,8 +118,8 @@ var wrongQuestions = []wrongStore{
 		}
 		return t, t.After(now)
 	})},
-	{name: "does not wait for leases", want: []string{"NextDue/Leases"}, bend: next(func(r reporting.Row, now time.Time) (time.Time, bool) { return r.Due, r.Due.After(now) })},
-	{name: "waits for what has passed", want: []string{"NextDue/Earliest", "NextDue/Leases", "NextDue/Passes"}, bend: next(func(r reporting.Row, now time.Time) (time.Time, bool) {
+	{name: "does not wait for leases", want: []string{"NextDue/Leases", "Queues/Boundary"}, bend: next(func(r reporting.Row, now time.Time) (time.Time, bool) { return r.Due, r.Due.After(now) })},
+	{name: "waits for what has passed", want: []string{"NextDue/Earliest", "NextDue/Leases", "NextDue/Passes", "Queues/Boundary"}, bend: next(func(r reporting.Row, now time.Time) (time.Time, bool) {
 		t := r.Due
 		if r.LeaseUntil.After(t) {
 			t = r.LeaseUntil
@@ -115,7 +128,7 @@ var wrongQuestions = []wrongStore{
 	})},
 	{
 		name: "waits for one queue",
-		want: []string{"NextDue/Earliest"},
+		want: []string{"NextDue/Earliest", "Queues/Boundary"},
 		bend: next(func(r reporting.Row, now time.Time) (time.Time, bool) {
 			t := r.Due
 			if r.LeaseUntil.After(t) {

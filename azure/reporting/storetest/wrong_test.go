@@ -22,7 +22,7 @@ type wrongStore struct {
 	reopen func(old *bent) reporting.Store   // nil: the old one
 	hangs  bool
 	want   []string // the rules that it breaks, all of them
-	may    []string // those that it breaks if goroutines meet
+	may    []string // those that it breaks if goroutines meet, or get on fast enough
 }
 
 func wrongStores() []wrongStore {

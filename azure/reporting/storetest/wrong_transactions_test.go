@@ -183,11 +183,11 @@ var wrongTransactions = []wrongStore{
 			}
 		}),
 	},
-	{name: "overwrites what it has not seen", want: []string{"Claim/LosesNoPut", "Context/EndsWhileWaiting", "Update/Isolated", "Update/IsolatedAmongHandles", "Update/NoDeadlock"}, bend: looselyUpdating(func(int64, int) error { return nil })},
+	{name: "overwrites what it has not seen", want: []string{"Claim/LosesNoPut", "Update/Isolated", "Update/IsolatedAmongHandles", "Update/NoDeadlock"}, may: []string{"Context/EndsWhileWaiting"}, bend: looselyUpdating(func(int64, int) error { return nil })},
 	{
 		name:  "locks only what exists",
-		want:  []string{"Claim/LosesNoPut", "Context/EndsWhileWaiting"},
-		may:   []string{"Update/Isolated", "Update/IsolatedAmongHandles"},
+		want:  []string{"Claim/LosesNoPut"},
+		may:   []string{"Context/EndsWhileWaiting", "Update/Isolated", "Update/IsolatedAmongHandles"},
 		hangs: true,
 		bend: looselyUpdating(func(read int64, _ int) error {
 			if read == 0 {
@@ -198,7 +198,8 @@ var wrongTransactions = []wrongStore{
 	},
 	{
 		name: "gives up at a deadlock",
-		want: []string{"Claim/LosesNoPut", "Context/EndsWhileWaiting", "Update/NoDeadlock"},
+		want: []string{"Claim/LosesNoPut", "Update/NoDeadlock"},
+		may:  []string{"Context/EndsWhileWaiting"},
 		bend: looselyUpdating(func(_ int64, keys int) error {
 			if keys > 1 {
 				return errDeadlock
