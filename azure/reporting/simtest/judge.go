@@ -64,7 +64,7 @@ func (w *world) judgeTarget(t *target) {
 		}
 		return compliance.StateUnspecified
 	}
-	gone := o.platform == azure.PlatformWindows && !o.exists
+	gone := o.platform == azure.PlatformWindows && (!o.exists || o.hidden)
 	closed := func(user string) {
 		if len(t.ever) > 1 && standing(user) == compliance.StateNonCompliant {
 			return // records disagreed about the user: not compliant is enough
@@ -99,7 +99,7 @@ func (w *world) judgeTarget(t *target) {
 		if after == 0 {
 			after = 72 * time.Hour
 		}
-		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && after > 0 && len(t.ever) == 1 && o.windows == compliance.StateRemoved &&
+		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && !o.hidden && after > 0 && len(t.ever) == 1 && o.windows == compliance.StateRemoved &&
 			w.clock.store(time.Now()).Sub(s.removed) > after+3*24*time.Hour && !slices.ContainsFunc(w.plan.spells, func(p spell) bool { return p.kind == keepsObjects && p.tenant == t.tenant }) {
 			w.wrong("the object of %.8s was not deleted, removed at %v: %v", t.id, s.removed, s)
 		}
