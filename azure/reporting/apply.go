@@ -126,7 +126,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	to.settleClaims(&next, &before)
 	to.anotherUser(user, told && !moved)
 	if changed {
-		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, now)
+		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, next.live(), now)
 	}
 	if to.Resync == resyncWaits {
 		to.Resync = resyncDue
@@ -214,14 +214,18 @@ func (t *target) settleClaims(r, before *record) {
 // observed lets what waited for a change go on: a refusal that concerned an
 // earlier standing, what the guard held of one, and the next try after a
 // failure where the device itself is another now.
-func (t *target) observed(other bool, now time.Time) {
+// claimed: the record claims the id, which is not closed then.
+func (t *target) observed(other, claimed bool, now time.Time) {
 	if other {
 		t.Held = compliance.StateUnspecified
+	}
+	t.forgive(other, now)
+	if !claimed {
+		return
 	}
 	if t.Close != nil && t.Close.Message != nil {
 		t.unsure(compliance.StateRemoved)
 	}
-	t.forgive(other, now)
 	t.Close = nil
 }
 

@@ -129,6 +129,9 @@ func (t *target) standing(now time.Time, k *rules) decision {
 		}
 		return d
 	}
+	if t.Close != nil && t.AzureID != "" {
+		return decision{state: compliance.StateRemoved, trigger: azure.TriggerChange} // it is closed after a while
+	}
 	r, conflict := t.owner()
 	if r == nil {
 		if t.Accepted != nil && !t.DeleteAt.IsZero() {
@@ -172,8 +175,11 @@ func (t *target) standing(now time.Time, k *rules) decision {
 
 	d.act = actReport
 	switch {
-	case t.closedSince(r) && held == r.State && !t.Again:
-		d.act = actNothing
+	case t.closedSince(r) && held == r.State:
+		d.urgency, d.due = urgencyRestrict, t.Linger
+		if !t.Again {
+			d.act = actNothing
+		}
 	case held != r.State || held == compliance.StateRemoved && t.Accepted.Enrolment != r.enrolment():
 		d.urgency = urgencyRestrict
 		if r.State == compliance.StateCompliant {

@@ -145,6 +145,10 @@ func (t *target) doubt(s compliance.State, until time.Time) {
 // accept takes a standing that Microsoft accepted.
 func (t *target) accept(n *errand, now time.Time, o *Options) {
 	before, enrolment := t.Accepted, n.owner.enrolment()
+	closed := t.closedSince(&n.owner)
+	if closed {
+		enrolment = closedEnrolment
+	}
 	if n.report.State == compliance.StateRemoved && n.owner.State != compliance.StateRemoved && before != nil {
 		enrolment = before.Enrolment // a removal of before, once more
 	}
@@ -161,7 +165,7 @@ func (t *target) accept(n *errand, now time.Time, o *Options) {
 	case compliance.StateCompliant:
 		t.CompliantAt = t.Accepted.At
 	case compliance.StateRemoved:
-		if n.receipt.Removal == azure.RemovalMarked && n.owner.Platform == azure.PlatformWindows && o.DeleteAfter >= 0 {
+		if !closed && n.receipt.Removal == azure.RemovalMarked && n.owner.Platform == azure.PlatformWindows && o.DeleteAfter >= 0 {
 			t.DeleteAt = now.Add(o.DeleteAfter)
 		}
 	}
@@ -178,7 +182,7 @@ func (t *target) closed(n *errand, now time.Time) {
 	case c == nil:
 		return // it was claimed again meanwhile
 	case c == t.Close:
-		t.Close = nil
+		t.Close, t.DeleteAt = nil, time.Time{}
 	default: // of an earlier user
 		t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID })
 		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
