@@ -317,6 +317,15 @@ func stories() []story {
 			s.see(8*min1, a, is(blocked))
 			s.wants(8*min1+15*time.Second, a, blocked)
 		}},
+		{"comes back before it was asked to", func(s *stage) {
+			s.throttle = meter{model: fixedWindow, rate: 0.1, window: 5 * time.Minute}
+			s.retryAfter = "exact"
+			for i := range 60 {
+				a := s.device(fmt.Sprint("pc-", i), azure.PlatformWindows)
+				s.see(hour, a, is(compliant))
+				s.wants(hour+20*min1, a, compliant)
+			}
+		}},
 		{"flaps", func(s *stage) {
 			a := s.device("pc", azure.PlatformWindows)
 			s.see(hour, a, is(compliant))
