@@ -126,6 +126,33 @@ func (w *world) judgeTarget(t *target) {
 	}
 }
 
+// glance looks at the details of a device in the middle of a world.
+func (w *world) glance(d dice) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.rules.records) == 0 {
+		return
+	}
+	k := pick(d, slices.SortedFunc(maps.Keys(w.rules.records), compareKeys)...)
+	engine, err := reporting.New(w.store, &line{p: &process{w: w, name: "glance"}}, &w.plan.options)
+	if err != nil {
+		w.wrong("an engine could not be made: %v", err)
+		return
+	}
+	got, err := engine.Device(context.Background(), k.tenant, k.host)
+	if err == nil {
+		err = got.Device.Validate()
+	}
+	if err != nil {
+		w.wrong("the details of %s: %v: %+v", k.host, err, got.Device)
+	}
+	rec := w.rules.records[k]
+	h := w.watch.history(ref{k.tenant, rec.azureID})
+	if got.ComplianceStatus == status.Successful && h.message != "" && h.user == rec.user && w.plan.deaths == 0 && w.plan.storeFaults == 0 && rec.state == h.state {
+		w.wrong("the details of %s are successful, and its message is in progress: %+v", k.host, got.Device)
+	}
+}
+
 // judgeDetails: what the administrator sees is what happened.
 func (w *world) judgeDetails(rec *record, d status.Device) {
 	fault := func(what string) {

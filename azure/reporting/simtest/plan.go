@@ -105,6 +105,9 @@ func newPlan(seed uint64, began time.Time) *plan {
 	p.rollCall = d.chance(0.5)
 	p.drawLives(seed, d, began)
 	p.drawDeviceSpells(rolled(seed, "device spells"))
+	for range 12 {
+		p.events = append(p.events, event{name: "glance", at: d.between(time.Hour, p.active), do: func(w *world, d dice) { w.glance(d) }})
+	}
 	slices.SortStableFunc(p.events, func(a, b event) int { return int(a.at - b.at) })
 	return p
 }

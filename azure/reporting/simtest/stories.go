@@ -326,6 +326,13 @@ func stories() []story {
 				s.wants(hour+20*min1, a, compliant)
 			}
 		}},
+		{"shows success before Microsoft says so", func(s *stage) {
+			s.settling = 20 * min1
+			a := s.device("phone", azure.PlatformMacOS)
+			s.see(hour, a, is(compliant))
+			s.shows(hour+3*time.Second, a, status.InProgress, status.BlankUnspecified)
+			s.shows(hour+45*min1, a, status.Successful, status.BlankUnspecified)
+		}},
 		{"flaps", func(s *stage) {
 			a := s.device("pc", azure.PlatformWindows)
 			s.see(hour, a, is(compliant))
