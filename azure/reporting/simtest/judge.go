@@ -64,7 +64,7 @@ func (w *world) judgeTarget(t *target) {
 		}
 		return compliance.StateUnspecified
 	}
-	gone := o.platform == azure.PlatformWindows && !o.exists
+	gone := o.platform == azure.PlatformWindows && (!o.exists || o.hidden)
 	closed := func(user string) {
 		if len(t.ever) > 1 && standing(user) == compliance.StateNonCompliant {
 			return // records disagreed about the user: not compliant is enough
@@ -99,7 +99,7 @@ func (w *world) judgeTarget(t *target) {
 		if after == 0 {
 			after = 72 * time.Hour
 		}
-		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && after > 0 && len(t.ever) == 1 && o.windows == compliance.StateRemoved &&
+		if o.platform == azure.PlatformWindows && o.exists && !o.hybrid && !o.hidden && after > 0 && len(t.ever) == 1 && o.windows == compliance.StateRemoved &&
 			w.clock.store(time.Now()).Sub(s.removed) > after+3*24*time.Hour && !slices.ContainsFunc(w.plan.spells, func(p spell) bool { return p.kind == keepsObjects && p.tenant == t.tenant }) {
 			w.wrong("the object of %.8s was not deleted, removed at %v: %v", t.id, s.removed, s)
 		}
@@ -123,6 +123,33 @@ func (w *world) judgeTarget(t *target) {
 		if newest.state != s.state {
 			w.wrong("the newest message of %.8s says %s, not %s", t.id, newest.state, s.state)
 		}
+	}
+}
+
+// glance looks at the details of a device in the middle of a world.
+func (w *world) glance(d dice) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.rules.records) == 0 {
+		return
+	}
+	k := pick(d, slices.SortedFunc(maps.Keys(w.rules.records), compareKeys)...)
+	engine, err := reporting.New(w.store, &line{p: &process{w: w, name: "glance"}}, &w.plan.options)
+	if err != nil {
+		w.wrong("an engine could not be made: %v", err)
+		return
+	}
+	got, err := engine.Device(context.Background(), k.tenant, k.host)
+	if err == nil {
+		err = got.Device.Validate()
+	}
+	if err != nil {
+		w.wrong("the details of %s: %v: %+v", k.host, err, got.Device)
+	}
+	rec := w.rules.records[k]
+	h := w.watch.history(ref{k.tenant, rec.azureID})
+	if got.ComplianceStatus == status.Successful && h.message != "" && h.user == rec.user && w.plan.deaths == 0 && w.plan.storeFaults == 0 && rec.state == h.state {
+		w.wrong("the details of %s are successful, and its message is in progress: %+v", k.host, got.Device)
 	}
 }
 

@@ -293,6 +293,9 @@ func (w *world) reportedOne(c *call, r azure.Report, d dice) azure.Result {
 		return refuse(azure.ErrForbidden, azure.ScopeTenant, azure.OutcomeRefused, 403)
 	case troubled(unknownDevice) && c.lane.channel == graph:
 		if r.State == compliance.StateRemoved {
+			if o := w.azure.objects[ref{c.lane.tenant, r.DeviceID}]; o != nil {
+				o.hidden = true
+			}
 			return azure.Result{Receipt: receipt(r, status.Successful, azure.RemovalAbsent)}
 		}
 		return refuse(azure.ErrDeviceNotFound, azure.ScopeDevice, azure.OutcomeRefused, 404)

@@ -48,6 +48,7 @@ type object struct {
 	exists   bool
 	hybrid   bool
 	deleted  int
+	hidden   bool // a removal was told that it is not there, while it only could not be found
 
 	// windows is the standing of a Windows device, StateUnspecified where
 	// nobody has written since it was registered; pairs that of others, by

@@ -105,6 +105,9 @@ func newPlan(seed uint64, began time.Time) *plan {
 	p.rollCall = d.chance(0.5)
 	p.drawLives(seed, d, began)
 	p.drawDeviceSpells(rolled(seed, "device spells"))
+	for range 12 {
+		p.events = append(p.events, event{name: "glance", at: d.between(time.Hour, p.active), do: func(w *world, d dice) { w.glance(d) }})
+	}
 	slices.SortStableFunc(p.events, func(a, b event) int { return int(a.at - b.at) })
 	return p
 }
@@ -195,8 +198,18 @@ func (p *plan) drawJumps(d dice) {
 	if !d.chance(0.4) {
 		return
 	}
-	for range d.among(1, 3) {
+	n := d.among(1, 3)
+	if d.chance(0.25) {
+		n = d.among(20, 80)
+	}
+	for i := range n {
 		by := pick(d, d.between(-30*time.Second, 30*time.Second), d.between(-20*time.Minute, 20*time.Minute), d.between(0, 3*time.Hour))
+		if n > 3 {
+			by = d.between(time.Minute, 5*time.Minute) // about a lease, there and back
+			if i%2 == 1 {
+				by = -by
+			}
+		}
 		at := d.between(0, p.active)
 		p.events = append(p.events, event{name: fmt.Sprintf("clock %v", by), at: at, do: func(w *world, _ dice) {
 			w.clock.jump(by)

@@ -55,6 +55,7 @@ type record struct {
 	inventory azure.Inventory
 	removed   time.Time // by the store's clock
 	gray      bool      // it cannot be told what the engine knows
+	fresh     bool      // enrolled anew, and no Success since
 	released  bool      // removed, and another record claimed its id: it claims nothing any more
 	count     int       // observations that were taken
 }
@@ -210,6 +211,7 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 			rec.lost = rec.azureID
 		}
 		rec.azureID, rec.code, rec.waits, rec.gray, rec.released = "", "", false, false, false
+		rec.fresh = true
 		if rec.state == compliance.StateRemoved {
 			rec.state = compliance.StateUnspecified
 		}
@@ -234,6 +236,9 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	}
 	if code == status.CodeSuccess {
 		rec.waits = false
+	}
+	if code == status.CodeSuccess || rec.code == "" && rec.azureID != "" && rec.platform == azure.PlatformWindows {
+		rec.fresh = false
 	}
 	switch {
 	case rec.state == compliance.StateRemoved && !anew:
@@ -415,6 +420,9 @@ func (r *rules) wish(t *target) wish {
 		}
 	}
 	w.conflict = len(live) > 1
+	if owner.fresh && owner.state == compliance.StateCompliant {
+		w.aim = vague // the table asks for Success after a removal, and does not say of the rest
+	}
 	if w.conflict && owner.aim() == hold && slices.ContainsFunc(live, func(rec *record) bool { return rec.aim() == report }) {
 		w.aim = vague // both say compliant, and one waits for its user
 	}

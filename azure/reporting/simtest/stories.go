@@ -119,6 +119,38 @@ func stories() []story {
 			s.together(3*hour, a, blocked, compliant, blocked)
 			s.wants(4*hour, a, blocked)
 		})},
+		{"is locked out by two in one call", both(func(s *stage, a *asset) {
+			s.see(hour, a, is(compliant))
+			s.together(hour+10*min1, a, blocked, compliant)
+			s.wants(2*hour, a, compliant)
+			s.together(2*hour+10*min1, a, blocked, compliant, blocked, compliant)
+			s.wants(3*hour, a, compliant)
+		})},
+		{"stays compliant while there is no token", both(func(s *stage, a *asset) {
+			s.spells = append(s.spells, spell{kind: noToken, tenant: s.home.id, from: 2 * hour, to: 7 * hour})
+			s.see(hour, a, is(compliant))
+			s.see(3*hour, a, is(blocked))
+			s.wants(6*hour, a, compliant)
+			s.shows(6*hour, a, status.Failed, status.BlankNotCalledYet)
+			s.wants(7*hour+40*min1, a, blocked)
+		})},
+		{"stays compliant by a refusal", both(func(s *stage, a *asset) {
+			s.spells = append(s.spells, spell{kind: rejecting, tenant: s.home.id, device: a.azureID, from: 2 * hour, to: 4 * hour})
+			s.see(hour, a, is(compliant))
+			s.see(3*hour, a, is(blocked))
+			s.shows(3*hour+min1, a, status.Failed, status.BlankError)
+			s.see(5*hour, a, func(o *reporting.Observation) { o.State, o.Inventory.OSVersion = blocked, "2.0" })
+			s.wants(5*hour+min1, a, blocked)
+		})},
+		{"stays compliant where Azure does not know it yet", func(s *stage) {
+			a := s.device("pc", azure.PlatformWindows)
+			s.spells = append(s.spells, spell{kind: unknownDevice, device: a.azureID, to: 20 * hour})
+			s.see(hour, a, is(compliant))
+			s.see(2*hour, a, is(blocked))
+			s.wants(21*hour+min1, a, blocked)
+			s.see(22*hour, a, is(compliant))
+			s.wants(22*hour+min1, a, compliant)
+		}},
 		{"stays compliant by a tie", both(func(s *stage, a *asset) {
 			s.see(hour, a, is(blocked))
 			s.see(2*hour, a, is(blocked))
@@ -284,6 +316,22 @@ func stories() []story {
 			}
 			s.see(8*min1, a, is(blocked))
 			s.wants(8*min1+15*time.Second, a, blocked)
+		}},
+		{"comes back before it was asked to", func(s *stage) {
+			s.throttle = meter{model: fixedWindow, rate: 0.1, window: 5 * time.Minute}
+			s.retryAfter = "exact"
+			for i := range 60 {
+				a := s.device(fmt.Sprint("pc-", i), azure.PlatformWindows)
+				s.see(hour, a, is(compliant))
+				s.wants(hour+20*min1, a, compliant)
+			}
+		}},
+		{"shows success before Microsoft says so", func(s *stage) {
+			s.settling = 20 * min1
+			a := s.device("phone", azure.PlatformMacOS)
+			s.see(hour, a, is(compliant))
+			s.shows(hour+3*time.Second, a, status.InProgress, status.BlankUnspecified)
+			s.shows(hour+45*min1, a, status.Successful, status.BlankUnspecified)
 		}},
 		{"flaps", func(s *stage) {
 			a := s.device("pc", azure.PlatformWindows)

@@ -21,6 +21,7 @@ type watch struct {
 	gates   map[lane]gate // what Microsoft asked for, and was taken note of
 	pending map[*process][]pendingGate
 	parked  map[lane]*parkedTenant
+	heard   map[*process]map[lane]bool // that there is no token, and has not written it yet
 }
 
 // history is what the engine knows of what was sent for one Azure id.
@@ -62,7 +63,7 @@ type parkedTenant struct {
 func newWatch(w *world) *watch {
 	return &watch{
 		w: w, flying: map[ref]*call{}, updated: map[ref]time.Time{}, sent: map[ref]*history{}, pace: map[lane][]taken{},
-		gates: map[lane]gate{}, pending: map[*process][]pendingGate{}, parked: map[lane]*parkedTenant{},
+		gates: map[lane]gate{}, pending: map[*process][]pendingGate{}, parked: map[lane]*parkedTenant{}, heard: map[*process]map[lane]bool{},
 	}
 }
 
@@ -120,7 +121,7 @@ func (x *watch) began(c *call, refused bool) {
 
 // overlaps: no two calls of one Azure id under a live lease.
 func (x *watch) overlaps(c *call, k ref) {
-	if before := x.flying[k]; before != nil && before.ended.IsZero() && !x.w.clock.jumped(before.began) &&
+	if before := x.flying[k]; before != nil && before.ended.IsZero() && !x.w.clock.jumped(before.began.Add(-x.slack())) &&
 		c.began.Sub(before.began) < x.lease()-x.slack()+5*time.Second && c.began.Before(before.deadline) {
 		x.w.wrong("call %d: %.8s is sent while call %d is under way under a live lease", c.n, k.id, before.n)
 	}
@@ -298,9 +299,10 @@ func (x *watch) ended(c *call, gone bool) {
 		switch {
 		case gone:
 		case e != nil && e.Kind == azure.ErrUnauthorized:
-			if x.parked[c.lane] == nil {
-				x.parked[c.lane] = &parkedTenant{since: c.ended}
+			if x.heard[c.p] == nil {
+				x.heard[c.p] = map[lane]bool{}
 			}
+			x.heard[c.p][c.lane] = true
 		case e == nil:
 			delete(x.parked, c.lane)
 		}
@@ -357,12 +359,18 @@ func (x *watch) stored(p *process, rows []reporting.Row) {
 		}
 	}
 	delete(x.pending, p)
+	for l := range x.heard[p] {
+		if slices.ContainsFunc(rows, func(r reporting.Row) bool { return r.Tenant == l.tenant && r.ID == "" }) {
+			if x.parked[l] == nil {
+				x.parked[l] = &parkedTenant{since: time.Now()}
+			}
+			delete(x.heard[p], l)
+		}
+	}
 }
 
 // buried forgets what only a dead process knew.
 func (x *watch) buried(p *process) {
 	delete(x.pending, p)
-	for l := range x.parked {
-		x.parked[l].since = time.Now() // whether it was written nobody knows
-	}
+	delete(x.heard, p)
 }

@@ -60,6 +60,13 @@ func run(ctx context.Context, only string, seeds int) error {
 	if err := copyModule(dir); err != nil {
 		return err
 	}
+	verdict, err := worldsFail(ctx, dir, seeds)
+	if err != nil {
+		return err
+	}
+	if verdict != "" {
+		return fmt.Errorf("the engine fails without a mutation: %s", verdict)
+	}
 	missed := 0
 	for _, patch := range patches {
 		name := strings.TrimSuffix(filepath.Base(patch), ".patch")
@@ -145,6 +152,16 @@ func try(ctx context.Context, dir, patch string, seeds int) (verdict string, err
 			err = fmt.Errorf("the patch could not be taken back: %s", firstLine(out))
 		}
 	}()
+	verdict, err = worldsFail(ctx, dir, seeds)
+	if verdict == "" && err == nil {
+		verdict = fmt.Sprintf("NOT FOUND in %d seeds", seeds)
+	}
+	return verdict, err
+}
+
+// worldsFail builds and runs the worlds of a copy, and answers which failed
+// first; empty: none.
+func worldsFail(ctx context.Context, dir string, seeds int) (verdict string, err error) {
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", "worlds.test", worlds)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOWORK=off")
@@ -171,7 +188,7 @@ func try(ctx context.Context, dir, patch string, seeds int) (verdict string, err
 			return fmt.Sprintf("found by %s and %d others of the seeds up to %d and the stories", found[0][1], len(found)-1, first+atOnce-1), nil
 		}
 	}
-	return fmt.Sprintf("NOT FOUND in %d seeds", seeds), nil
+	return "", nil
 }
 
 func git(ctx context.Context, dir string, args ...string) (string, error) {
