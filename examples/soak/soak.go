@@ -94,12 +94,19 @@ type report struct {
 // run does the phases: rage, quiet, look.
 func (r *report) run(ctx context.Context) ([]string, error) {
 	began := time.Now()
-	if err := r.rage(ctx); err != nil {
+	disturb := newDisturbances(r.settings, r.database)
+	if err := r.rage(ctx, disturb); err != nil {
 		return nil, err
 	}
 	r.ms.quiet()
 	r.host.change((*world).calm)
 	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
+	if r.stops > 0 {
+		fmt.Fprintf(r.out, "stopped for longer than a lease %d times, %d writes of theirs taken over\n", len(r.workers.stopped), takenOver(r.workers.stopped, r.ms.sim.Requests()))
+	}
+	if r.cuts+r.restarts > 0 {
+		fmt.Fprintf(r.out, "%d connections cut, the server restarted %d times\n", disturb.lost.Load(), disturb.again.Load())
+	}
 
 	quiet := time.Now()
 	w, last, settled, err := r.settle(ctx)
@@ -133,12 +140,11 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 }
 
 // rage lets things happen until all kills are done.
-func (r *report) rage(ctx context.Context) error {
+func (r *report) rage(ctx context.Context, disturb *disturbances) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rage(ctx) }()
-	disturb := newDisturbances(r.settings, r.database)
 	tick := time.NewTicker(time.Second / time.Duration(r.rate))
 	defer tick.Stop()
 	for {

@@ -33,7 +33,7 @@ const account = "soak"
 // The settings that are shorter than their defaults.
 const (
 	linger      = 3 * time.Second
-	deleteAfter = 6 * time.Second
+	deleteAfter = 4 * time.Second
 )
 
 // leaseOf is the shortest lease that the engine takes beside a call's deadline.
