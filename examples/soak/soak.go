@@ -101,8 +101,9 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	r.ms.quiet()
 	r.host.change((*world).calm)
 	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
+	over, tooEarly := takenOver(r.workers.stopped, r.ms.sim.Requests(), r.call)
 	if r.stops > 0 {
-		fmt.Fprintf(r.out, "stopped for longer than a lease %d times, %d writes of theirs taken over\n", len(r.workers.stopped), takenOver(r.workers.stopped, r.ms.sim.Requests()))
+		fmt.Fprintf(r.out, "stopped for longer than a lease %d times, %d writes of theirs taken over\n", len(r.workers.stopped), over)
 	}
 	if r.cuts+r.restarts > 0 {
 		fmt.Fprintf(r.out, "%d connections cut, the server restarted %d times\n", disturb.lost.Load(), disturb.again.Load())
@@ -119,7 +120,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
 	c := &check{world: r.host.world, sim: r.ms.sim, callTimeout: r.call, tally: map[standing]int{}}
-	c.faults = append(c.faults, r.host.faults...)
+	c.faults = append(append(c.faults, r.host.faults...), tooEarly...)
 	if settled != nil {
 		c.faults = append(c.faults, settled.Error())
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -22,8 +23,9 @@ func (s *slot) freeze() {
 	if s.process == nil || s.frozen == nil || !s.frozenAt.IsZero() {
 		return
 	}
+	s.fault = pause(s.process)
 	s.frozenAt = time.Now()
-	if s.fault = pause(s.process); s.fault == nil {
+	if s.fault == nil {
 		close(s.frozen)
 	}
 }
@@ -84,15 +86,17 @@ func writes(r *azuresim.Request) (devices []string) {
 }
 
 // takenOver is of how many devices another worker wrote while the one that had
-// them in its hands stood still.
-func takenOver(stops []stop, requests []azuresim.Request) int {
-	found := 0
+// them in its hands stood still, and early what was written before the lease
+// under which they were has ended.
+func takenOver(stops []stop, requests []azuresim.Request, callTimeout time.Duration) (found int, early []string) {
+	// A call is made within callTimeout after its claim.
+	lease := leaseOf(callTimeout) - callTimeout
 	for _, s := range stops {
 		held := map[string]bool{}
 		for i := range requests { // in the order in which they arrived
 			r := &requests[i]
-			if r.At.Before(s.from) || r.At.After(s.to) {
-				continue
+			if r.At.Before(s.from) || r.At.After(s.to) || r.Header.Get(astraySince) != "" {
+				continue // what is astray was given up before
 			}
 			by := sender(&http.Request{Header: r.Header})
 			for _, device := range writes(r) {
@@ -102,9 +106,12 @@ func takenOver(stops []stop, requests []azuresim.Request) int {
 				case held[device]:
 					held[device] = false
 					found++
+					if after := r.At.Sub(s.from); after < lease {
+						early = append(early, fmt.Sprintf("Azure id %s: worker %d wrote %v after worker %d had, under whose lease of %v it was", device, by, after, s.worker, lease))
+					}
 				}
 			}
 		}
 	}
-	return found
+	return found, early
 }

@@ -126,7 +126,7 @@ func work(stdin io.Reader, stderr io.Writer) int {
 		_, _ = io.Copy(io.Discard, stdin) // until the host ends it, or is gone
 		end()
 	}()
-	if err := o.work(ctx, log); err != nil {
+	if err := o.work(ctx, log); err != nil && ctx.Err() == nil {
 		log.Error("the worker ends", "error", err)
 		return 1
 	}
