@@ -159,7 +159,7 @@ func TestFourProcessesShareABudget(t *testing.T) {
 
 	// The killed worker's last write is done by another, after its lease.
 	killed := stop{worker: 1, from: all.slots[0].frozenAt, to: time.Now()}
-	taken, early := takenOver([]stop{killed}, ms.sim.Requests(), s.call)
+	_, taken, early := takenOver([]stop{killed}, ms.sim.Requests(), s.call)
 	if taken == 0 || len(early) > 0 {
 		t.Errorf("%d writes of the killed worker were done by others, want some; too early: %q", taken, early)
 	}

@@ -138,8 +138,8 @@ func (m *microsoft) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	worker := sender(r)
 	write := r.Method == http.MethodPatch || r.Method == http.MethodPut || strings.HasSuffix(r.URL.Path, "/$batch")
 	before := m.moments.reach(worker, momentRequest)
-	if write {
-		m.moments.reach(worker, momentWrite)
+	if write && m.moments.reach(worker, momentWrite) {
+		before = true
 	}
 	if write && !before && m.roll(0.4) {
 		m.lose(r)

@@ -27,7 +27,7 @@ var momentNames = map[moment]string{
 // moments are told what a worker does.
 type moments interface {
 	// reach says that a worker is at a moment, and answers whether that
-	// killed it.
+	// killed or stopped it.
 	reach(worker int, m moment) bool
 }
 

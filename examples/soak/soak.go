@@ -52,6 +52,7 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 	if err != nil {
 		return nil, err
 	}
+	all.requests = ms.sim.Requests
 	at.to.Store(all)
 	r := &report{settings: s, out: out, host: h, ms: ms, workers: all, database: d}
 	found, err = r.run(ctx)
@@ -101,7 +102,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	r.ms.quiet()
 	r.host.change((*world).calm)
 	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
-	over, tooEarly := takenOver(r.workers.stopped, r.ms.sim.Requests(), r.call)
+	_, over, tooEarly := takenOver(r.workers.stopped, r.ms.sim.Requests(), r.call)
 	if r.stops > 0 {
 		fmt.Fprintf(r.out, "stopped for longer than a lease %d times, %d writes of theirs taken over\n", len(r.workers.stopped), over)
 	}

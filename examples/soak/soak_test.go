@@ -52,10 +52,11 @@ func says(t *testing.T, out string, want ...string) {
 
 // Ten workers are killed, in one place and in two: nothing is lost.
 func TestKills(t *testing.T) {
+	t.Parallel()
 	for _, workers := range []int{1, 2} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			t.Parallel()
-			out := soaked(t, 0, "-kills=10", fmt.Sprint("-workers=", workers), "-devices=60", "-rate=40", "-life=1s", "-call=1500ms", "-faults=0.01")
+			out := soaked(t, 0, "-kills=10", fmt.Sprint("-workers=", workers), "-devices=60", "-rate=40", "-life=1s", "-call=3s", "-faults=0.01")
 			says(t, out, "killed 10 times", "all acknowledged: true", "nothing is lost, nothing contradicts")
 		})
 	}
@@ -82,7 +83,7 @@ func TestChaosOnPostgreSQL(t *testing.T) {
 		}
 	}()
 	out := soaked(t, 0, "-store=postgres:"+source, "-kills=8", "-workers=4", "-stops=2", "-cuts=2", "-restarts=1", "-restart="+script+" restart "+folder,
-		"-devices=60", "-rate=30", "-life=1s", "-call=1s", "-faults=0.01")
+		"-devices=60", "-rate=30", "-life=1s", "-call=2s", "-faults=0.01")
 	says(t, out, "killed 8 times", "stopped for longer than a lease 2 times", "the server restarted 1 times", "all acknowledged: true", "nothing is lost, nothing contradicts")
 	for _, want := range []string{`[1-9][0-9]* writes of theirs taken over`, `[1-9][0-9]* connections cut`} {
 		if !regexp.MustCompile(want).MatchString(out) {

@@ -31,7 +31,7 @@ func (s *slot) freeze() {
 }
 
 // frozenBy is when a worker is stopped that does not write anything.
-const frozenBy = 5 * time.Second
+const frozenBy = 30 * time.Second
 
 // oversleep lets a worker stop at its first write, or at the latest after a
 // while, go on when its lease has ended, live for a while with what it had in
@@ -51,6 +51,7 @@ func (w *workers) oversleep(ctx context.Context, s *slot, p *process) error {
 	s.mu.Unlock()
 	if err == nil {
 		sleep(ctx, leaseOf(w.settings.call)+overslept)
+		w.awaitTakeover(ctx, stop{worker: s.number, from: from})
 		err = resume(p.cmd.Process)
 	}
 	if err != nil {
@@ -63,6 +64,20 @@ func (w *workers) oversleep(ctx context.Context, s *slot, p *process) error {
 	w.mu.Unlock()
 	sleep(ctx, w.settings.life)
 	return w.finish(s, p, ended)
+}
+
+// mostOverslept is for how much longer than its lease a worker stands still
+// whose writes nobody has taken over yet: a machine may be busy.
+const mostOverslept = 20 * time.Second
+
+func (w *workers) awaitTakeover(ctx context.Context, s stop) {
+	for until := time.Now().Add(mostOverslept); ctx.Err() == nil; sleep(ctx, 100*time.Millisecond) {
+		s.to = time.Now()
+		held, found, _ := takenOver([]stop{s}, w.requests(), w.settings.call)
+		if held == 0 || found > 0 || s.to.After(until) {
+			return
+		}
+	}
 }
 
 func sleep(ctx context.Context, long time.Duration) {
@@ -85,14 +100,14 @@ func writes(r *azuresim.Request) (devices []string) {
 	return devices
 }
 
-// takenOver is of how many devices another worker wrote while the one that had
-// them in its hands stood still, and early what was written before the lease
-// under which they were has ended.
-func takenOver(stops []stop, requests []azuresim.Request, callTimeout time.Duration) (found int, early []string) {
+// takenOver is how many devices workers had in their hands while they stood
+// still, of how many of them another worker wrote meanwhile, and early what was
+// written before the lease under which they were has ended.
+func takenOver(stops []stop, requests []azuresim.Request, callTimeout time.Duration) (had, found int, early []string) {
 	// A call is made within callTimeout after its claim.
 	lease := leaseOf(callTimeout) - callTimeout
 	for _, s := range stops {
-		held := map[string]bool{}
+		held := map[string]bool{} // false: not any more
 		for i := range requests { // in the order in which they arrived
 			r := &requests[i]
 			if r.At.Before(s.from) || r.At.After(s.to) || r.Header.Get(astraySince) != "" {
@@ -103,6 +118,7 @@ func takenOver(stops []stop, requests []azuresim.Request, callTimeout time.Durat
 				switch {
 				case by == s.worker:
 					held[device] = true // on its way when the worker was stopped
+					had++
 				case held[device]:
 					held[device] = false
 					found++
@@ -113,5 +129,5 @@ func takenOver(stops []stop, requests []azuresim.Request, callTimeout time.Durat
 			}
 		}
 	}
-	return found, early
+	return had, found, early
 }

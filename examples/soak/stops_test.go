@@ -38,7 +38,7 @@ func TestTakenOver(t *testing.T) {
 		{"when it went on", []azuresim.Request{wrote(1, 0, "a"), wrote(2, 21, "a")}, 0, ""},
 		{"under its lease", []azuresim.Request{wrote(1, 0, "a"), wrote(2, 9, "a")}, 1, "worker 2 wrote 9s after worker 1"},
 	} {
-		got, early := takenOver(stops, c.requests, time.Second)
+		_, got, early := takenOver(stops, c.requests, time.Second)
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: taken over (-want +got):\n%s", c.name, diff)
 		}

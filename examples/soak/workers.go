@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mdmkit/devicestatus/azure/azuresim"
 )
 
 // workers are the processes. Safe for concurrent use.
@@ -21,6 +23,8 @@ type workers struct {
 	orders orders // but for the number
 	folder string // for what they log
 	died   func() // a worker was killed
+
+	requests func() []azuresim.Request // what came to Microsoft so far
 
 	mu     sync.Mutex
 	slots  []*slot
@@ -81,7 +85,7 @@ func (w *workers) close() error {
 	return errors.Join(faults...)
 }
 
-// reach kills the worker if this is its moment.
+// reach kills or stops the worker if this is its moment.
 func (s *slot) reach(m moment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +97,7 @@ func (s *slot) reach(m moment) bool {
 	}
 	if m == momentWrite {
 		s.freeze()
-		return false
+		return true
 	}
 	s.doomed = true
 	if s.death.delay > 0 {
