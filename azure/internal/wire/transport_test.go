@@ -62,8 +62,8 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			transporter := NewTransport(tt.t, 100)
-			if client, ok := transporter.(*transport).Transporter.(*http.Client); ok {
-				defer client.CloseIdleConnections()
+			if pool, ok := transporter.(*transport).Transporter.(interface{ CloseIdleConnections() }); ok {
+				defer pool.CloseIdleConnections()
 			}
 			req := request(t.Context(), t, http.MethodPatch, server.URL, "{}")
 			req.Header.Set("Authorization", "Bearer T1")
@@ -389,8 +389,8 @@ func TestNewConnectionAfter503(t *testing.T) {
 				})}
 				go func() { _ = server.Serve(network) }()
 				defer server.Close()
-				client, opened := newClient(), 0
-				inner := client.Transport.(*http.Transport)
+				client, opened := newDirect(), 0
+				inner := client.Transport
 				inner.Proxy, inner.Protocols = nil, &protocols
 				inner.DialContext = func(context.Context, string, string) (net.Conn, error) {
 					opened++
@@ -485,8 +485,7 @@ func TestPatchIsTriedAgainWhenItsAnswerBreaksOff(t *testing.T) {
 
 // A program may put anything in http.DefaultTransport.
 func TestOwnClientIsNotTheDefaultOne(t *testing.T) {
-	inner, ok := newClient().Transport.(*http.Transport)
-	require.True(t, ok)
+	inner := newDirect().Transport
 	if inner == http.DefaultTransport {
 		t.Error("shares connections with the whole program")
 	}
@@ -500,9 +499,9 @@ func TestOwnClientSpeaksHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	client := newClient()
+	client := newDirect()
 	defer client.CloseIdleConnections()
-	inner := client.Transport.(*http.Transport)
+	inner := client.Transport
 	inner.Proxy, inner.TLSClientConfig.RootCAs = nil, x509.NewCertPool()
 	inner.TLSClientConfig.RootCAs.AddCert(server.Certificate())
 	resp, err := NewTransport(client, 100).Do(request(t.Context(), t, http.MethodGet, server.URL, ""))
@@ -537,8 +536,8 @@ func TestRealNetworkFaults(t *testing.T) {
 		{"hangs up", hangsUp.URL, "the connection was closed without an answer", azure.OutcomeUnknown},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			own := newClient()
-			own.Transport.(*http.Transport).Proxy = nil
+			own := newDirect()
+			own.Proxy = nil
 			defer own.CloseIdleConnections()
 			all := pipelines(&forgetful{}, own, once, func(o *Options) { o.Client.InsecureAllowCredentialWithHTTP = true })
 			client, err := all.Client(tenantA)
