@@ -21,7 +21,7 @@ type Request struct {
 	Tenant          string
 	Method, URL     string
 	At              *url.URL // the address where it is read already; URL is not looked at then
-	Body            []byte // JSON; nil: none
+	Body            []byte   // JSON; nil: none
 	ClientRequestID string
 	Priority        string               // of throttling; "": what Microsoft assumes
 	Retry           *policy.RetryOptions // nil: the pipeline's own

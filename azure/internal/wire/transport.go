@@ -119,14 +119,31 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodPatch {
 		// The SDK does not try a PATCH again whose answer breaks off: to it,
 		// this is a call that broke.
-		text, err := io.ReadAll(resp.Body)
+		text, err := readAll(resp.Body)
 		_ = resp.Body.Close()
 		if err != nil {
 			return nil, err
 		}
-		resp.Body = io.NopCloser(bytes.NewReader(text))
+		resp.Body = http.NoBody
+		if len(text) > 0 {
+			resp.Body = io.NopCloser(bytes.NewReader(text))
+		}
 	}
 	return resp, nil
+}
+
+// readAll is io.ReadAll at next to no cost where there is nothing to read.
+// HTTP/2 does not say by http.NoBody that an answer has none.
+func readAll(body io.Reader) ([]byte, error) {
+	first := make([]byte, 1)
+	switch _, err := io.ReadFull(body, first); err {
+	case nil:
+		return io.ReadAll(io.MultiReader(bytes.NewReader(first), body))
+	case io.EOF:
+		return nil, nil
+	default:
+		return nil, err
+	}
 }
 
 var errNeither = errors.New("neither an answer nor an error")

@@ -568,3 +568,35 @@ func TestRealNetworkFaults(t *testing.T) {
 		}
 	})
 }
+
+// What is read of an answer to a PATCH is the whole of it, whatever pieces it
+// comes in; one without a body is told by http.NoBody.
+func TestReadAll(t *testing.T) {
+	broken := errors.New("broken")
+	for _, tt := range []struct {
+		why  string
+		body io.Reader
+		want string
+		err  error
+	}{
+		{"nothing", strings.NewReader(""), "", nil},
+		{"one byte", strings.NewReader("a"), "a", nil},
+		{"byte by byte", iotest.OneByteReader(strings.NewReader("abc")), "abc", nil},
+		{"the end with the text", iotest.DataErrReader(strings.NewReader("abc")), "abc", nil},
+		{"broken at once", iotest.ErrReader(broken), "", broken},
+		{"broken behind a byte", io.MultiReader(strings.NewReader("a"), iotest.ErrReader(broken)), "a", broken},
+	} {
+		got, err := readAll(tt.body)
+		if string(got) != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %q, %v", tt.why, got, err)
+		}
+	}
+	transport := NewTransport(sender(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 204, Body: io.NopCloser(strings.NewReader(""))}, nil
+	}), 10)
+	resp, err := transport.Do(request(t.Context(), t, http.MethodPatch, "http://graph", "{}"))
+	require.NoError(t, err)
+	if resp.Body != http.NoBody {
+		t.Errorf("the body is a %T", resp.Body)
+	}
+}
