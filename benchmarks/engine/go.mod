@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0
+	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/mdmkit/devicestatus v0.0.0
 	github.com/mdmkit/devicestatus/azure/reporting/sqlstore v0.0.0
