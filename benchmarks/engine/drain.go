@@ -55,7 +55,7 @@ func (b *bench) drain(ctx context.Context, n, workers int) (round, error) {
 			return round{}, errors.Join(err, ended)
 		}
 	}
-	waited := b.untilDrained(ctx)
+	waited := b.untilDrained(ctx, n)
 	m.stop()
 	did, err := end()
 	if err := errors.Join(waited, err); err != nil {
@@ -82,11 +82,21 @@ func (b *bench) newWorker(ctx context.Context) (worker, error) {
 	return &engineWorker{ctx: ctx, engine: e}, nil
 }
 
-// untilDrained waits until nothing is left that has to be sent.
-func (b *bench) untilDrained(ctx context.Context) error {
-	t := time.NewTicker(20 * time.Millisecond)
-	defer t.Stop()
+// untilDrained waits until nothing is left of n that have to be sent. A look
+// costs the store something, so that it looks seldom at first, and the more
+// often the less is left.
+func (b *bench) untilDrained(ctx context.Context, n int) error {
+	const soonest, latest = 10 * time.Millisecond, 250 * time.Millisecond
+	began := time.Now()
+	wait := latest / 5
 	for {
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
 		c, err := b.engine.Counters(ctx)
 		if err != nil {
 			return err
@@ -98,11 +108,8 @@ func (b *bench) untilDrained(ctx context.Context) error {
 		if left == 0 {
 			return nil
 		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		expected := time.Since(began) * time.Duration(left) / time.Duration(max(1, n-left))
+		wait = min(max(expected/2, soonest), latest)
 	}
 }
 
