@@ -20,6 +20,7 @@ type plan struct {
 	Tenants int
 	Rounds  int
 	AtOnce  []int
+	Calls   int // in flight, of a worker; zero: the default
 	Postgres,
 	Folder string // DSN; of SQLite's files
 	Profiles string // empty: none
@@ -64,7 +65,7 @@ func measure(ctx context.Context, p plan) (*cell, error) {
 	if b.cell.Database, err = d.describe(ctx); err != nil {
 		return nil, err
 	}
-	if b.engine, err = newEngine(d.store); err != nil {
+	if b.engine, err = newEngine(d.store, p.Calls); err != nil {
 		return nil, err
 	}
 	for n := range p.Tenants {

@@ -73,9 +73,9 @@ func (b *bench) drain(ctx context.Context, n, workers int) (round, error) {
 
 func (b *bench) newWorker(ctx context.Context) (worker, error) {
 	if b.name == onPostgres {
-		return startProcess(ctx, b.dsn)
+		return startProcess(ctx, b.dsn, b.Calls)
 	}
-	e, err := newEngine(b.store)
+	e, err := newEngine(b.store, b.Calls)
 	if err != nil {
 		return nil, err
 	}

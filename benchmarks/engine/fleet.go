@@ -82,10 +82,11 @@ func (f free) ReportBatch(ctx context.Context, rs []azure.Report) []azure.Result
 	return results
 }
 
-// newEngine answers an engine whose quotas hold nothing back.
-func newEngine(s reporting.Store) (*reporting.Engine, error) {
+// newEngine answers an engine whose quotas hold nothing back, with so many calls
+// in flight; zero: the default.
+func newEngine(s reporting.Store, calls int) (*reporting.Engine, error) {
 	unlimited := reporting.Quota{Writes: 100_000_000, Window: time.Second}
 	return reporting.New(s, free{}, &reporting.Options{
-		GuardShare: -1, FlapDelay: -1, TenantQuota: unlimited, ApplicationQuota: unlimited, Burst: 1000,
+		GuardShare: -1, FlapDelay: -1, TenantQuota: unlimited, ApplicationQuota: unlimited, Burst: 1000, CallsInFlight: calls,
 	})
 }

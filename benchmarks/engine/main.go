@@ -85,6 +85,7 @@ func parse() (o options, err error) {
 	atOnce := flag.String("at-once", "1,2,4", "callers of Observe, and workers")
 	sizing := flag.String("sizing", "10000x1,100000x1,1000000x1,10000x100,100000x100,1000000x100", "the fleets of sizing: devices x tenants")
 	flag.IntVar(&o.plan.Rounds, "rounds", 5, "measurements of each")
+	flag.IntVar(&o.plan.Calls, "calls", 4, "calls in flight of a worker (Options.CallsInFlight); 0: the default of the engine, for the latency of a real service")
 	flag.IntVar(&o.plan.Tenants, "tenants", 10, "tenants among which the devices of load are spread")
 	flag.StringVar(&o.plan.Postgres, "postgres", os.Getenv("DEVICESTATUS_POSTGRES"), "DSN of PostgreSQL, as a URL; default $DEVICESTATUS_POSTGRES; empty leaves it out")
 	flag.StringVar(&o.plan.Folder, "folder", os.TempDir(), "where SQLite's files are made")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 )
 
@@ -41,11 +42,12 @@ type process struct {
 }
 
 // startProcess answers when the worker has opened its store.
-func startProcess(ctx context.Context, dsn string) (*process, error) {
+func startProcess(ctx context.Context, dsn string, calls int) (*process, error) {
 	cmd, err := itself(ctx, roleWorker, dsn)
 	if err != nil {
 		return nil, err
 	}
+	cmd.Args = append(cmd.Args, strconv.Itoa(calls))
 	p := &process{cmd: cmd}
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -86,7 +88,11 @@ func work(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer db.Close()
-	e, err := newEngine(store)
+	calls, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		return err
+	}
+	e, err := newEngine(store, calls)
 	if err != nil {
 		return err
 	}
