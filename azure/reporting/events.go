@@ -11,7 +11,8 @@ import (
 
 // Event says that the details of a device are other than before. It is
 // written with the change itself, so that neither is there without the other,
-// where [Options.Events] is set.
+// where [Options.Events] is set. What concerns a tenant as a whole, its mode and
+// what it is parked for, is no event of its devices.
 type Event struct {
 	TenantID string `json:"tenantId"`
 	DeviceID string `json:"deviceId"` // the host's
