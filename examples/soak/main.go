@@ -100,10 +100,11 @@ type settings struct {
 	cuts, restarts        int
 	restart               []string
 	forget                int
+	quotas                quotas
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
+	s := settings{quotas: low()}
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&s.kills, "kills", 200, "how often a worker is killed")

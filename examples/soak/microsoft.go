@@ -41,8 +41,8 @@ func newMicrosoft(s settings, settled time.Duration, at moments) (*microsoft, []
 	sim := azuresim.New(&azuresim.Options{
 		Seed: s.seed, LedgerLimit: 1 << 20, HistoryLimit: 1 << 16,
 		Throttle: azuresim.Throttle{
-			TenantAppWrites: azuresim.Limit{Units: tenantQuota.Writes, Per: tenantQuota.Window},
-			AppWrites:       azuresim.Limit{Units: applicationQuota.Writes, Per: applicationQuota.Window},
+			TenantAppWrites: azuresim.Limit{Units: s.quotas.Tenant.Writes, Per: s.quotas.Tenant.Window},
+			AppWrites:       azuresim.Limit{Units: s.quotas.Application.Writes, Per: s.quotas.Application.Window},
 		},
 		Partner: azuresim.PartnerOptions{ProcessingDelay: settled},
 	})

@@ -48,7 +48,7 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 		return nil, err
 	}
 	defer closeFeed()
-	all, err := newWorkers(s, orders{Host: address, Microsoft: ms.address, Tenants: tenants, Database: d, Forget: s.forget, CallTimeout: s.call}, folder, h.died)
+	all, err := newWorkers(s, orders{Host: address, Microsoft: ms.address, Tenants: tenants, Database: d, Forget: s.forget, CallTimeout: s.call, Quotas: s.quotas}, folder, h.died)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	if err := r.database.whole(ctx, w.db); err != nil {
 		c.faults = append(c.faults, err.Error())
 	}
-	t := count(r.ms.sim.Requests())
+	t := count(r.ms.sim.Requests(), r.quotas)
 	c.faults = append(c.faults, t.faultLines...)
 	r.print(c, t, since(quiet), last)
 	return c.faults, nil
@@ -170,7 +170,7 @@ func (r *report) settle(ctx context.Context) (w *watch, last string, settled, er
 	done := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rest(done, fail) }()
-	if w, err = newWatch(ctx, r.database, r.ms.address, r.call); err == nil {
+	if w, err = newWatch(ctx, r.database, r.ms.address, r.settings); err == nil {
 		last, settled = w.settle(patient, r.host)
 	}
 	close(done)
@@ -201,7 +201,7 @@ func (r *report) print(c *check, t traffic, settled, last string) {
 	}
 	fmt.Fprintf(r.out, "faults at Microsoft: %s, %d requests astray\n", strings.Join(faults, ", "), r.ms.late.Load())
 	fmt.Fprintf(r.out, "most writes of a channel within %v: %d of %d in a tenant, %d of %d in all\n",
-		tenantQuota.Window, t.mostTenant, tenantQuota.Writes, t.mostAll, applicationQuota.Writes)
+		r.quotas.Tenant.Window, t.mostTenant, r.quotas.Tenant.Writes, t.mostAll, r.quotas.Application.Writes)
 	fmt.Fprintf(r.out, "%d Azure ids: %d compliant, %d non-compliant, %d closed, %d never told; %d objects deleted\n",
 		len(h.world.ids), c.tally[compliant], c.tally[nonCompliant], c.tally[closed], c.tally[nothing], c.gone)
 	if len(c.faults) == 0 {
