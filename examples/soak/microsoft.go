@@ -136,8 +136,11 @@ const longestAstray = linger / 3
 // ServeHTTP is the door.
 func (m *microsoft) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	worker := sender(r)
-	before := m.moments.reach(worker, momentRequest)
 	write := r.Method == http.MethodPatch || r.Method == http.MethodPut || strings.HasSuffix(r.URL.Path, "/$batch")
+	before := m.moments.reach(worker, momentRequest)
+	if write {
+		m.moments.reach(worker, momentWrite)
+	}
 	if write && !before && m.roll(0.4) {
 		m.lose(r)
 	}

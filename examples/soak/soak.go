@@ -94,12 +94,20 @@ type report struct {
 // run does the phases: rage, quiet, look.
 func (r *report) run(ctx context.Context) ([]string, error) {
 	began := time.Now()
-	if err := r.rage(ctx); err != nil {
+	disturb := newDisturbances(r.settings, r.database)
+	if err := r.rage(ctx, disturb); err != nil {
 		return nil, err
 	}
 	r.ms.quiet()
 	r.host.change((*world).calm)
 	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
+	over, tooEarly := takenOver(r.workers.stopped, r.ms.sim.Requests(), r.call)
+	if r.stops > 0 {
+		fmt.Fprintf(r.out, "stopped for longer than a lease %d times, %d writes of theirs taken over\n", len(r.workers.stopped), over)
+	}
+	if r.cuts+r.restarts > 0 {
+		fmt.Fprintf(r.out, "%d connections cut, the server restarted %d times\n", disturb.lost.Load(), disturb.again.Load())
+	}
 
 	quiet := time.Now()
 	w, last, settled, err := r.settle(ctx)
@@ -112,7 +120,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
 	c := &check{world: r.host.world, sim: r.ms.sim, callTimeout: r.call, tally: map[standing]int{}}
-	c.faults = append(c.faults, r.host.faults...)
+	c.faults = append(append(c.faults, r.host.faults...), tooEarly...)
 	if settled != nil {
 		c.faults = append(c.faults, settled.Error())
 	}
@@ -133,12 +141,11 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 }
 
 // rage lets things happen until all kills are done.
-func (r *report) rage(ctx context.Context) error {
+func (r *report) rage(ctx context.Context, disturb *disturbances) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rage(ctx) }()
-	disturb := newDisturbances(r.settings, r.database)
 	tick := time.NewTicker(time.Second / time.Duration(r.rate))
 	defer tick.Stop()
 	for {

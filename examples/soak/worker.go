@@ -33,7 +33,7 @@ const account = "soak"
 // The settings that are shorter than their defaults.
 const (
 	linger      = 3 * time.Second
-	deleteAfter = 6 * time.Second
+	deleteAfter = 4 * time.Second
 )
 
 // leaseOf is the shortest lease that the engine takes beside a call's deadline.
@@ -126,7 +126,7 @@ func work(stdin io.Reader, stderr io.Writer) int {
 		_, _ = io.Copy(io.Discard, stdin) // until the host ends it, or is gone
 		end()
 	}()
-	if err := o.work(ctx, log); err != nil {
+	if err := o.work(ctx, log); err != nil && ctx.Err() == nil {
 		log.Error("the worker ends", "error", err)
 		return 1
 	}
