@@ -58,9 +58,10 @@ func (d direct) Do(req *http.Request) (*http.Response, error) { return d.RoundTr
 // newDirect answers what is used where the host brings no transport: as the
 // standard library's, with more idle connections to the one host there is, a
 // bound on how long an answer may take to begin, and pings that find out dead
-// connections. Answers are not compressed: a full batch's is a few kilobytes,
-// and the standard library allocates forty to expand one. It is not taken from http.DefaultTransport, which a program may
-// have replaced by anything.
+// connections. Compressed answers are not asked for: to ask costs every call a
+// header map, and most answers are empty, a full batch's a few kilobytes. It is
+// not taken from http.DefaultTransport, which a program may have replaced by
+// anything.
 func newDirect() direct {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 	return direct{&http.Transport{
