@@ -36,7 +36,7 @@ type watched struct {
 	*graph.Reporter
 	mu            sync.Mutex
 	sent, refused int
-	last          time.Time
+	last          time.Time            // when a compliant device was written
 	restricted    map[string]time.Time // the devices that were written as not compliant
 }
 
@@ -51,9 +51,10 @@ func (w *watched) ReportBatch(ctx context.Context, rs []azure.Report) []azure.Re
 		case errors.Is(r.Err, azure.ErrThrottled):
 			w.refused++
 		case r.Err == nil:
-			w.last = now
 			if rs[i].State == compliance.StateNonCompliant {
 				w.restricted[rs[i].DeviceID] = now
+			} else {
+				w.last = now
 			}
 		}
 	}
@@ -105,7 +106,7 @@ func TestFullReport(t *testing.T) {
 		running.Go(func() { _ = e.Run(ctx) })
 		part := fullReport(s.Devices, s.Tenants) / (turning + 2)
 		for i := range turning {
-			time.Sleep(part)
+			time.Sleep(time.Until(start.Add(time.Duration(i+1) * part)))
 			n := int(int64(i+1) * stride % int64(s.Devices))
 			f.turn(n)
 			o := f.observation(n, time.Now())

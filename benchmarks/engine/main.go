@@ -83,7 +83,7 @@ func parse() (o options, err error) {
 	stores := flag.String("stores", strings.Join([]string{inMemory, onSQLite, onPostgres}, ","), "the stores of load")
 	sizes := flag.String("devices", "10000,100000,1000000", "the fleets of load: powers of ten of at least 10000")
 	atOnce := flag.String("at-once", "1,2,4", "callers of Observe, and workers")
-	sizing := flag.String("sizing", "10000x1,100000x1,1000000x1,10000x100,100000x100,1000000x100", "the fleets of sizing: devices x tenants")
+	sizing := flag.String("sizing", "10000x1,10000x100,100000x1,100000x100,100000x1000,1000000x1,1000000x100", "the fleets of sizing: devices x tenants")
 	flag.IntVar(&o.plan.Rounds, "rounds", 5, "measurements of each")
 	flag.IntVar(&o.plan.Calls, "calls", 4, "calls in flight of a worker (Options.CallsInFlight); 0: the default of the engine, for the latency of a real service")
 	flag.IntVar(&o.plan.Tenants, "tenants", 10, "tenants among which the devices of load are spread")

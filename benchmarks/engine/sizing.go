@@ -10,7 +10,6 @@ import (
 // What Microsoft publishes for writes to devices in Microsoft Graph.
 const (
 	tenantWrites      = 3000.0 / 150   // a second, one application in one tenant
-	allInTenantWrites = 18_000.0 / 300 // a second, all applications in one tenant
 	applicationWrites = 35_000.0 / 300 // a second, one application in all tenants
 )
 
