@@ -58,13 +58,13 @@ func (s *Store) Queues(ctx context.Context, after string, limit int) ([]string, 
 	return queues, err
 }
 
-// NextDue implements [reporting.Store]. A row whose lease ends after it is due
-// is in an index of such rows, which are few; of the others the due counts.
+// NextDue implements [reporting.Store]. Rows whose lease ends after they are
+// due are known by themselves, and are few; of the others the due counts.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var due, lease sql.NullInt64
 	err := s.ask(ctx, "NextDue", s.timed(s.loose()+"SELECT (SELECT min(("+s.urgencies()+"SELECT min((SELECT r.due FROM "+s.tables.rows+" r WHERE "+queued+
 		"r.queue = q.name AND r.urgency = u.urgency AND r.due > @now AND r.lease <= r.due ORDER BY r.due LIMIT 1)) FROM u WHERE u.urgency IS NOT NULL)) FROM q WHERE q.name IS NOT NULL),"+
-		" (SELECT min(r.lease) FROM "+s.tables.rows+" r WHERE "+queued+"r.lease > r.due AND r.lease > @now)"), []any{""},
+		" ("+s.dialect.nextLease()+")"), []any{""},
 		func(rows *sql.Rows) error { return rows.Scan(&due, &lease) })
 	switch {
 	case err != nil || !due.Valid && !lease.Valid:

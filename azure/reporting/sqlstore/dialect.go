@@ -83,6 +83,10 @@ type dialect interface {
 	// claim is Claim.
 	claim(c *session, q reporting.Claim) ([]reporting.Row, error)
 
+	// nextLease is the query of the earliest end of a lease after @now that a
+	// row waits for beyond its due.
+	nextLease() string
+
 	// beginRead begins the transaction that a question needs around it, if
 	// any, which rollback ends.
 	beginRead(c *session) (began bool, err error)
@@ -111,6 +115,7 @@ type changes struct {
 	removed []held
 	unused  []reporting.Key // keys that were locked, had no row, and have none
 	counts  []count
+	leases  []leased
 	now     int64
 }
 
@@ -157,10 +162,10 @@ func newDialect(d Dialect, s *Store) (dialect, error) {
 }
 
 // tables are the names of the tables.
-type tables struct{ rows, counts, schema string }
+type tables struct{ rows, counts, leases, schema string }
 
 func newTables(prefix string) tables {
-	return tables{rows: prefix + "rows", counts: prefix + "counts", schema: prefix + "schema"}
+	return tables{rows: prefix + "rows", counts: prefix + "counts", leases: prefix + "leases", schema: prefix + "schema"}
 }
 
 // channel is where processes are told that a row has become due.

@@ -78,6 +78,12 @@
 // each transaction, set pgx's default_query_exec_mode to exec, and do without
 // Listen.
 //
+// A transaction that waits ten seconds for its process is ended by the server
+// (idle_in_transaction_session_timeout, unless the connection has less): a
+// process that stands still would keep all others from the rows it locked. Of a
+// machine that is gone the server learns by tcp_keepalives_idle, which is two
+// hours on most systems, and is for the host to set.
+//
 // [Store.Listen] makes a store whose engines are woken when another process
 // makes a row due (NOTIFY on commit), and need not look by themselves.
 //
@@ -94,7 +100,7 @@
 // that comes while one is being sent. It cannot hand out twenty devices of one
 // tenant, urgent ones first, nor share a rate among workers. A full fleet of a
 // million devices is 1.7 writes a second, which any database takes, and the
-// host has one.
+// host has one. At length, with MySQL: docs/database.md in the repository.
 //
 // # MySQL
 //
@@ -141,25 +147,17 @@
 //	NextDue                             0.2 ms             0.2 ms
 //	Tally of all                        0.2 ms             0.1 ms
 //
-// On PostgreSQL a claim of 20 reads 237 pages at 10,000 rows and 258 at
-// 1,000,000.
+// On PostgreSQL a claim writes each of its rows within the row's page and into
+// no index, where the page has room: no index has what a claim changes, and how
+// many rows wait for which lease is one number for each claim.
 //
-// Measured on two cores of an AMD EPYC that did other things too, so that the
-// processor's time is what to go by; 100,000 devices in SQLite under
-// modernc.org/sqlite with synchronous FULL, and PostgreSQL 15 on the same
-// machine, of which the server's own time is given after the plus:
-//
-//	                                           SQLite        PostgreSQL
-//	unchanged, 1,000 in a call, a device        7 µs         6 µs +  8 µs
-//	changed, neighbours, a device              40 µs        24 µs + 48 µs
-//	changed, anywhere, a device               115 µs        26 µs + 60 µs
-//	claimed and settled by 20, a device        85 µs        70 µs + 150 µs
-//	claimed and settled by 200, a device       47 µs        40 µs +  75 µs
+// What the engine does on both in a second, by the clock and by the processor,
+// with the commands: docs/performance.md in the repository.
 //
 // A change writes two rows, the second with its place in three indexes.
 // Changes of devices anywhere in the file each write pages of their own, which
-// is what a disk has to bear: some 25 KiB a device. The commands, from the root of the
-// checkout:
+// is what a disk has to bear: some 25 KiB a device. The benchmarks
+// of this package, from the root of the checkout:
 //
 //	go test -run xxx -bench 'Update|Drain|Ask' ./azure/reporting/sqlstore/
 //	.ci/postgres run go test -run xxx -bench 'Update|Drain|Ask' ./azure/reporting/sqlstore/

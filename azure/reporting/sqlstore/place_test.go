@@ -42,7 +42,7 @@ func onServer(t testing.TB) place {
 		db, err := p.db()
 		require.NoError(t, err)
 		defer db.Close()
-		for _, table := range []string{"rows", "counts", "schema"} {
+		for _, table := range []string{"rows", "counts", "leases", "schema"} {
 			_, err := db.Exec("DROP TABLE IF EXISTS " + p.prefix + table)
 			require.NoError(t, err)
 		}

@@ -30,10 +30,20 @@ type postgres struct {
 const planned = "set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true)," +
 	" set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
 
+// ended ends a transaction whose process stands still, or is gone without the
+// server having noticed: it would keep its locks, and everybody else waiting,
+// for as long. A connection that asks for less has it.
+const ended = "set_config('idle_in_transaction_session_timeout', CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval" +
+	" BETWEEN '1ms' AND '" + mostIdle + "' THEN current_setting('idle_in_transaction_session_timeout') ELSE '" + mostIdle + "' END, true)"
+
+// mostIdle is how long a transaction may wait for its process. Nothing is done
+// within one but reckoning.
+const mostIdle = "10s"
+
 // begin begins with a savepoint, to which the first lock may go back. The
 // settings stand before it, or they would go too.
 func (d postgres) begin(_ context.Context, c *session) (now int64, err error) {
-	if err := c.exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT " + planned + "; SAVEPOINT got"); err != nil {
+	if err := c.exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT " + planned + ", " + ended + "; SAVEPOINT got"); err != nil {
 		return 0, err
 	}
 	c.saved = true
@@ -59,23 +69,42 @@ func (postgres) clock() string {
 	return "((extract(epoch FROM statement_timestamp()) * 1000000)::bigint)"
 }
 
+func (d postgres) nextLease() string {
+	return "SELECT min(l.lease) FROM " + d.leases + " l WHERE l.n > 0 AND l.lease > @now"
+}
+
 func (postgres) harmless(error) bool { return false }
 
-func (postgres) explain(err error) error { return err }
+// explain says what a pooler does to statements that were prepared on another
+// connection of the server's.
+func (postgres) explain(err error) error {
+	switch sqlState(err) {
+	case "42P05", "26000":
+		return fmt.Errorf("%w (behind a pooler of transactions, open the database with pgx's default_query_exec_mode=exec)", err)
+	}
+	return err
+}
 
-// again: what others have done may be over the next time, and a transaction
-// whose connection was lost before its commit has done nothing.
-func (postgres) again(err error) bool {
+// sqlState answers PostgreSQL's code of an error, empty where it has none.
+func sqlState(err error) string {
 	if state, ok := errors.AsType[interface {
 		error
 		SQLState() string
 	}](err); ok {
-		switch code := state.SQLState(); code {
-		case "40001", "40P01", "57P01", "57P02", "57P03":
-			return true // serialization, deadlock, shutdown, crash, starting up
-		default:
-			return strings.HasPrefix(code, "08") // connection
-		}
+		return state.SQLState()
+	}
+	return ""
+}
+
+// again: what others have done may be over the next time, and a transaction
+// whose connection was lost before its commit has done nothing.
+func (postgres) again(err error) bool {
+	switch code := sqlState(err); code {
+	case "":
+	case "40001", "40P01", "57P01", "57P02", "57P03", "25P03":
+		return true // serialization, deadlock, shutdown, crash, starting up, stood still
+	default:
+		return strings.HasPrefix(code, "08") // connection
 	}
 	return errors.Is(err, errAborted) || lost(err)
 }
@@ -184,6 +213,7 @@ func (d postgres) write(c *session, ch *changes) error {
 	args = append(args, arrays(removed)...)
 	args = append(args, countArrays(ch.counts)...)
 	args = append(args, c.shard)
+	args = append(args, leaseArrays(ch.leases)...)
 	told := ", ''"
 	if ch.wakes() {
 		told = ", pg_notify('" + d.channel() + "', '')::text"
@@ -200,7 +230,8 @@ func (d postgres) write(c *session, ch *changes) error {
 		" counted AS (INSERT INTO "+d.counts+" AS c (kind, tenant, label, urgency, grp, n, shard)"+
 		" SELECT g.kind, g.tenant, g.label, g.urgency, g.grp, g.n, $25::smallint"+
 		" FROM unnest($19::smallint[], $20::text[], $21::text[], $22::smallint[], $23::bigint[], $24::bigint[]) g(kind, tenant, label, urgency, grp, n)"+
-		" ON CONFLICT (kind, tenant, label, urgency, shard) DO UPDATE SET n = c.n + excluded.n)"+
+		" ON CONFLICT (kind, tenant, label, urgency, shard) DO UPDATE SET n = c.n + excluded.n),"+
+		" leased AS (INSERT INTO "+d.leases+" AS l (lease, n) SELECT u.lease, u.n FROM unnest($26::bigint[], $27::bigint[]) u(lease, n)"+counted+")"+
 		" SELECT pg_current_xact_id()::text"+told, args...).Scan(&c.xid, &none)
 	return err
 }
@@ -248,9 +279,22 @@ func countArrays(counts []count) []any {
 	return []any{kinds, tenants, labels, urgencies, numbers, by}
 }
 
+// counted is the rest of a statement that puts numbers of leases.
+const counted = " ON CONFLICT (lease) DO UPDATE SET n = l.n + excluded.n"
+
+func leaseArrays(leases []leased) []any {
+	until, by := make([]int64, len(leases)), make([]int64, len(leases))
+	for i, l := range leases {
+		until[i], by[i] = l.until, int64(l.by)
+	}
+	return []any{until, by}
+}
+
 // claim takes rows in one statement. Rows that others have locked are passed
 // by: they are being claimed or observed right now. Of each urgency of the queue
 // the first rows that are due are taken, for the same reason as on SQLite.
+//
+// Leases of which no row is left are removed by the way.
 func (d postgres) claim(c *session, q reporting.Claim) ([]reporting.Row, error) {
 	step := func(than string) string {
 		return "(SELECT n.urgency FROM " + d.rows + " n WHERE n.queue <> '' AND n.queue = $1 AND n.urgency " + than + " AND n.urgency <= $2 ORDER BY n.urgency LIMIT 1)"
@@ -260,12 +304,18 @@ func (d postgres) claim(c *session, q reporting.Claim) ([]reporting.Row, error) 
 	lease := exact(moment(c.now).Add(q.Lease))
 	var taken []reporting.Row
 	err := c.query("WITH RECURSIVE urgencies(urgency) AS ("+step(">= 0")+" UNION ALL SELECT "+step("> u.urgency")+" FROM urgencies u WHERE u.urgency IS NOT NULL),"+
-		" taken AS MATERIALIZED (SELECT t.* FROM urgencies u CROSS JOIN LATERAL (SELECT r.kind, r.tenant, r.id, r.due FROM "+d.rows+" r"+
+		" taken AS MATERIALIZED (SELECT t.* FROM urgencies u CROSS JOIN LATERAL (SELECT r.kind, r.tenant, r.id, r.due, r.lease FROM "+d.rows+" r"+
 		" WHERE r.queue <> '' AND r.queue = $1 AND r.urgency = u.urgency AND r.due <= $3 AND r.lease <= $3"+
 		" ORDER BY r.due, r.kind, r.tenant, r.id"+limit+" FOR UPDATE SKIP LOCKED) t WHERE u.urgency IS NOT NULL"+
-		ordered(q.OldestFirst, " ORDER BY t.due, t.kind, t.tenant, t.id")+limit+")"+
-		" UPDATE "+d.rows+" r SET version = r.version + 1, claims = r.claims + 1, claimed = $3, lease = $4"+
-		" FROM taken t WHERE r.kind = t.kind AND r.tenant = t.tenant AND r.id = t.id RETURNING r."+strings.ReplaceAll(columns, ", ", ", r.")+", pg_current_xact_id()::text",
+		ordered(q.OldestFirst, " ORDER BY t.due, t.kind, t.tenant, t.id")+limit+"),"+
+		" claimed AS (UPDATE "+d.rows+" r SET version = r.version + 1, claims = r.claims + 1, claimed = $3, lease = $4"+
+		" FROM taken t WHERE r.kind = t.kind AND r.tenant = t.tenant AND r.id = t.id RETURNING r.*, t.lease AS was),"+
+		" leased AS (INSERT INTO "+d.leases+" AS l (lease, n) SELECT s.lease, sum(s.n) FROM"+
+		" (SELECT r.lease, 1 AS n FROM claimed r WHERE r.lease > r.due UNION ALL SELECT r.was, -1 FROM claimed r WHERE r.was > r.due) s"+
+		" GROUP BY s.lease ORDER BY s.lease"+counted+"),"+
+		" empty AS (DELETE FROM "+d.leases+" WHERE lease = ANY(ARRAY(SELECT l.lease FROM "+d.leases+" l WHERE l.n = 0 AND l.lease <> $4"+
+		" ORDER BY l.lease LIMIT 16 FOR UPDATE SKIP LOCKED)))"+
+		" SELECT "+columns+", pg_current_xact_id()::text FROM claimed",
 		[]any{q.Queue, int16(q.Most), c.now, micros(lease)}, func(rows *sql.Rows) error {
 			var r reporting.Row
 			if err := scanRow(rows, &r, &c.xid); err != nil {

@@ -49,7 +49,8 @@ func (d postgres) lockSchema(c *session) error {
 // versions, each by itself, go away as scans pass by.
 //
 // The room that fillfactor leaves in each page lets most changes of a device's
-// small row touch no index. Rows change often and the table must not wait for
+// small row touch no index, and most claims: no index has what a claim changes.
+// Rows change often and the table must not wait for
 // a fifth of it to be dead before it is cleaned.
 func (d postgres) migrations() [][]string {
 	return [][]string{{
@@ -73,7 +74,6 @@ func (d postgres) migrations() [][]string {
 	PRIMARY KEY (kind, tenant, id)
 ) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`,
 		`CREATE INDEX ` + d.rows + `_claim ON ` + d.rows + ` (queue, urgency, due, kind, tenant, id) WITH (deduplicate_items = off) WHERE queue <> ''`,
-		`CREATE INDEX ` + d.rows + `_lease ON ` + d.rows + ` (lease) WHERE queue <> '' AND lease > due`,
 		`CREATE INDEX ` + d.rows + `_since ON ` + d.rows + ` (grp, since) WHERE since <> ` + never,
 		`CREATE INDEX ` + d.rows + `_worked ON ` + d.rows + ` (grp, worked) WHERE worked IS NOT NULL`,
 		`CREATE TABLE ` + d.counts + ` (
@@ -85,6 +85,10 @@ func (d postgres) migrations() [][]string {
 	grp     bigint NOT NULL,
 	n       bigint NOT NULL,
 	PRIMARY KEY (kind, tenant, label, urgency, shard)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)`,
+		`CREATE TABLE ` + d.leases + ` (
+	lease bigint PRIMARY KEY,
+	n     bigint NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)`,
 	}}
 }

@@ -39,6 +39,10 @@ func (sqlite) harmless(err error) bool {
 
 func (sqlite) clock() string { return "" }
 
+func (d sqlite) nextLease() string {
+	return "SELECT min(r.lease) FROM " + d.rows + " r WHERE " + queued + "r.lease > r.due AND r.lease > @now"
+}
+
 func (sqlite) beginRead(*session) (bool, error) { return false, nil }
 
 func (sqlite) again(error) bool { return false }

@@ -164,11 +164,12 @@ func (t *tx) flush() (bool, error) {
 
 func (t *tx) changes() *changes {
 	ch := &changes{now: t.session.now}
-	counts := counting{}
+	counts, leases := counting{}, leasing{}
 	for k, st := range t.states {
 		was := st.stored.Version > 0
 		if was && (st.put != nil || st.removed) {
 			counts[groupOf(&st.stored.Row)]--
+			leases.add(&st.stored.Row, -1)
 		}
 		switch {
 		case st.put != nil && was:
@@ -182,12 +183,13 @@ func (t *tx) changes() *changes {
 		}
 		if st.put != nil {
 			counts[groupOf(st.put)]++
+			leases.add(st.put, 1)
 		}
 	}
 	slices.SortFunc(ch.altered, func(a, b alteration) int { return compareKeys(a.new.Key, b.new.Key) })
 	slices.SortFunc(ch.fresh, func(a, b *reporting.Row) int { return compareKeys(a.Key, b.Key) })
 	slices.SortFunc(ch.removed, func(a, b held) int { return compareKeys(a.Key, b.Key) })
 	slices.SortFunc(ch.unused, compareKeys)
-	ch.counts = counts.counts()
+	ch.counts, ch.leases = counts.counts(), leases.leases()
 	return ch
 }
