@@ -164,12 +164,9 @@ func (d database) drop(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	for _, table := range []string{"rows", "counts", "schema"} {
-		if _, err := db.ExecContext(ctx, "DROP TABLE IF EXISTS "+d.Prefix+table); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = db.ExecContext(ctx, "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE starts_with(tablename, '"+d.Prefix+"')"+
+		" LOOP EXECUTE 'DROP TABLE ' || name; END LOOP; END $$")
+	return err
 }
 
 // openPatiently opens the store of a database that may be away for a moment.

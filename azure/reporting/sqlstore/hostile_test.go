@@ -52,6 +52,14 @@ func (p place) as(t testing.TB, db *sql.DB) (place, string) {
 	return p, role
 }
 
+// grant gives a role rights on all tables of the place.
+func (p place) grant(t testing.TB, db *sql.DB, rights, role string) {
+	t.Helper()
+	_, err := db.Exec("DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE starts_with(tablename, '" + p.prefix + "')" +
+		" LOOP EXECUTE 'GRANT " + rights + " ON ' || name || ' TO " + role + "'; END LOOP; END $$")
+	require.NoError(t, err)
+}
+
 // idle looks whether all connections of a pool are handed back, and usable: not
 // left in a transaction.
 func idle(t *testing.T, db *sql.DB) {
@@ -175,15 +183,9 @@ func TestPostgreSQLRights(t *testing.T) {
 		return put(t.Context(), s, reporting.Row{Key: key("a")})
 	}
 	names(t, "a role without rights", try(), "permission denied for table "+p.prefix+"schema", "42501")
-	for _, table := range []string{"schema", "rows", "counts"} {
-		_, err := db.Exec("GRANT SELECT ON " + p.prefix + table + " TO " + role)
-		require.NoError(t, err)
-	}
+	p.grant(t, db, "SELECT", role)
 	names(t, "a role that may read", try(), "permission denied for table "+p.prefix, "42501")
-	for _, table := range []string{"rows", "counts"} {
-		_, err := db.Exec("GRANT INSERT, UPDATE, DELETE ON " + p.prefix + table + " TO " + role)
-		require.NoError(t, err)
-	}
+	p.grant(t, db, "INSERT, UPDATE, DELETE", role)
 	require.NoError(t, try(), "a role that may write, and create nothing")
 
 	fresh := other
@@ -220,10 +222,7 @@ func TestPostgreSQLFull(t *testing.T) {
 	p := onServer(t)
 	_, db := p.open(t, nil)
 	other, role := p.as(t, db)
-	for _, table := range []string{"schema", "rows", "counts"} {
-		_, err := db.Exec("GRANT ALL ON " + p.prefix + table + " TO " + role)
-		require.NoError(t, err)
-	}
+	p.grant(t, db, "ALL", role)
 	_, err := db.Exec("ALTER ROLE " + role + " CONNECTION LIMIT 1")
 	require.NoError(t, err)
 	s, odb := other.open(t, nil)
