@@ -132,7 +132,9 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	to.settleClaims(&next, &before)
 	to.anotherUser(user, told && !moved, now)
 	if changed {
-		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, next.live(), now)
+		owner, _ := to.owner()
+		claimed := next.live() && owner != nil && owner.live()
+		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, claimed, now)
 	}
 	if to.Resync == resyncWaits {
 		to.Resync = resyncDue
@@ -229,7 +231,8 @@ func (t *target) settleClaims(r, before *record) {
 // observed lets what waited for a change go on: a refusal that concerned an
 // earlier standing, what the guard held of one, and the next try after a
 // failure where the device itself is another now.
-// claimed: the record claims the id, which is not closed then.
+// claimed: the record claims the id, which is not closed then. One that was
+// enrolled before what was removed claims nothing.
 func (t *target) observed(other, claimed bool, now time.Time) {
 	if other {
 		t.Held = compliance.StateUnspecified

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/status"
 )
 
@@ -50,6 +51,40 @@ func TestOlderRecordDoesNotTakeOverWhatWasRemoved(t *testing.T) {
 			t.Errorf("old: %s, want %s", got, want)
 		}
 	})
+}
+
+// The newest record of an id is removed and goes elsewhere, and an older one
+// enrols anew, in between: the id is closed all the same.
+func TestOlderEnrolmentDoesNotKeepAnIDOpen(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTrial(t, nil)
+			began := time.Now().Add(-time.Minute)
+			see := func(device, id string, enrolled time.Duration, s compliance.State) {
+				h.see(pc(func(o *reporting.Observation) {
+					o.DeviceID, o.AzureDeviceID, o.State = device, id, s
+					o.EnrolledAt = began.Add(enrolled)
+					o.EnrollmentID = o.EnrolledAt.String()
+				}))
+				time.Sleep(time.Millisecond)
+			}
+			stop := h.run()
+			see("old", deviceID, 0, compliant)
+			time.Sleep(time.Minute)
+			stop() // nothing is sent for a while
+			see("new", deviceID, 20*time.Second, removed)
+			see("new", deviceID2, 30*time.Second, compliant)
+			see("old", deviceID, 10*time.Second, compliant)
+			if ends {
+				see("old", deviceID, 10*time.Second, removed)
+			}
+			defer h.run()()
+			time.Sleep(time.Hour)
+			if got := h.azure.state(deviceID); got != removed {
+				t.Errorf("older one removed %v: Azure holds %v, after %q", ends, got, h.lines())
+			}
+		})
+	}
 }
 
 // Another record claimed the id after a removal and released it: the object is

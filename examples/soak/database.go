@@ -66,9 +66,7 @@ func (d database) connect() (*sql.DB, error) {
 	}
 	query := source.Query()
 	query.Set("application_name", d.Prefix)
-	// A process that stands still in the midst of a transaction would hold what
-	// it has locked until it goes on, and those of its connections that wait for
-	// a lock would hold that then, one after the other.
+	// Leases are short here, and so is what a process that stands still may hold.
 	query.Set("idle_in_transaction_session_timeout", "3s")
 	query.Set("lock_timeout", "3s")
 	source.RawQuery = query.Encode()

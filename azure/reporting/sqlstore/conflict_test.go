@@ -132,7 +132,7 @@ func TestPostgreSQLConflicts(t *testing.T) {
 		code  string
 		again bool
 	}{
-		{"40001", true}, {"40P01", true}, {"57P01", true}, {"57P02", true}, {"57P03", true}, {"25P03", true}, {"08006", true},
+		{"40001", true}, {"40P01", true}, {"57P01", true}, {"57P02", true}, {"57P03", true}, {"25P03", true}, {"55P03", true}, {"08006", true},
 		{"53100", false}, {"53200", false}, {"25006", false}, {"42501", false},
 	} {
 		for _, at := range []string{"BEGIN ISOLATION", " FOR UPDATE OF r", "INSERT INTO", "WITH written", "COMMIT"} {

@@ -79,8 +79,9 @@
 // Listen.
 //
 // A transaction that waits ten seconds for its process is ended by the server
-// (idle_in_transaction_session_timeout, unless the connection has less): a
-// process that stands still would keep all others from the rows it locked. Of a
+// (idle_in_transaction_session_timeout, unless the connection has less), and one
+// that waits five for a lock is run again (lock_timeout): a process that stands
+// still would keep all others from the rows that it locked. Of a
 // machine that is gone the server learns by tcp_keepalives_idle, which is two
 // hours on most systems, and is for the host to set.
 //

@@ -32,13 +32,17 @@ const planned = "set_config('enable_seqscan', 'off', true), set_config('enable_h
 
 // ended ends a transaction whose process stands still, or is gone without the
 // server having noticed: it would keep its locks, and everybody else waiting,
-// for as long. A connection that asks for less has it.
-const ended = "set_config('idle_in_transaction_session_timeout', CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval" +
-	" BETWEEN '1ms' AND '" + mostIdle + "' THEN current_setting('idle_in_transaction_session_timeout') ELSE '" + mostIdle + "' END, true)"
+// for as long. Its connections that wait for a lock would have it then, one
+// after the other, so that these do not wait for long.
+// A connection that asks for less has it.
+const ended = "set_config('idle_in_transaction_session_timeout', CASE WHEN " + idle + "::interval BETWEEN '1ms' AND '10s' THEN " + idle + " ELSE '10s' END, true)," +
+	" set_config('lock_timeout', CASE WHEN " + locked + "::interval BETWEEN '1ms' AND '5s' THEN " + locked + " ELSE '5s' END, true)"
 
-// mostIdle is how long a transaction may wait for its process. Nothing is done
-// within one but reckoning.
-const mostIdle = "10s"
+// What the connection asks for.
+const (
+	idle   = "current_setting('idle_in_transaction_session_timeout')"
+	locked = "current_setting('lock_timeout')"
+)
 
 // begin begins with a savepoint, to which the first lock may go back. The
 // settings stand before it, or they would go too.
@@ -101,8 +105,8 @@ func sqlState(err error) string {
 func (postgres) again(err error) bool {
 	switch code := sqlState(err); code {
 	case "":
-	case "40001", "40P01", "57P01", "57P02", "57P03", "25P03":
-		return true // serialization, deadlock, shutdown, crash, starting up, stood still
+	case "40001", "40P01", "57P01", "57P02", "57P03", "25P03", "55P03":
+		return true // serialization, deadlock, shutdown, crash, starting up, stood still, waited for a lock
 	default:
 		return strings.HasPrefix(code, "08") // connection
 	}
