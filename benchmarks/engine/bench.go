@@ -79,7 +79,7 @@ func measure(ctx context.Context, p plan) (*cell, error) {
 			return nil, err
 		}
 	}
-	b.cell.Memory = watch.end()
+	b.cell.Memory, b.cell.Load = watch.end(), loadOf()
 	return b.cell, b.bare(ctx) // after the memory: it holds many rows
 }
 
