@@ -101,7 +101,7 @@ type lane struct {
 }
 
 // batches is one ReportBatch under way. It belongs to the goroutine that
-// called it; calls run in goroutines of their own and hand their jobs back.
+// called it; calls run in goroutines that end with it, and hand their jobs back.
 type batches struct {
 	r        *Reporter
 	ctx      context.Context
@@ -111,7 +111,24 @@ type batches struct {
 	order    []*lane
 	turn     int // counts the lanes that were asked for a call
 	inFlight int
+	calls    chan batchCall
+	carriers int // goroutines that make the calls
 	back     chan []*job
+}
+
+// batchCall is one call to make.
+type batchCall struct {
+	laneKey
+	jobs []*job
+}
+
+// carry makes calls until there are no more. A goroutine for each call would
+// grow its stack through the whole pipeline anew.
+func (b *batches) carry() {
+	for c := range b.calls {
+		b.r.sendBatch(b.ctx, c.laneKey, c.jobs)
+		b.back <- c.jobs
+	}
 }
 
 func (b *batches) lane(j *job) *lane {
@@ -136,6 +153,8 @@ func (b *batches) ready(j *job) {
 // run sends until every job is done or ctx has ended.
 func (b *batches) run() {
 	b.back = make(chan []*job, b.r.inFlight)
+	b.calls = make(chan batchCall, b.r.inFlight)
+	defer close(b.calls)
 	for {
 		wake := b.start(time.Now())
 		if b.inFlight == 0 && wake.IsZero() {
@@ -205,10 +224,11 @@ func (b *batches) start(now time.Time) (wake time.Time) {
 		jobs := l.ready[:n:n]
 		l.ready = l.ready[n:]
 		b.inFlight++
-		go func() {
-			b.r.sendBatch(b.ctx, l.laneKey, jobs)
-			b.back <- jobs
-		}()
+		if b.inFlight > b.carriers {
+			b.carriers++
+			go b.carry()
+		}
+		b.calls <- batchCall{l.laneKey, jobs}
 	}
 	for _, l := range b.order {
 		if len(l.ready) > 0 && l.closed.After(now) {

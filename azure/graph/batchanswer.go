@@ -46,15 +46,16 @@ func (id *looseID) UnmarshalJSON(text []byte) error {
 // answer all are nil.
 func parseBatch(text []byte, n int) (items []*item) {
 	items = make([]*item, n)
-	read := struct {
-		Responses []item `json:"responses"`
-	}{make([]item, 0, n)}
-	if !readable(text, &read) {
+	read, ok := allSucceeded(text, n)
+	if !ok {
+		read, ok = anyItems(text, n)
+	}
+	if !ok {
 		return items
 	}
 	var doubtful item // stands where two answers disagree
-	for i := range read.Responses {
-		it := &read.Responses[i]
+	for i := range read {
+		it := &read[i]
 		at := int(it.ID) - 1
 		if at < 0 || at >= n || it.Status < 100 || it.Status > 599 {
 			continue
@@ -70,6 +71,15 @@ func parseBatch(text []byte, n int) (items []*item) {
 		}
 	}
 	return items
+}
+
+// anyItems reads what a batch's answer holds, in whatever shape.
+func anyItems(text []byte, n int) ([]item, bool) {
+	read := struct {
+		Responses []item `json:"responses"`
+	}{make([]item, 0, n)}
+	ok := readable(text, &read)
+	return read.Responses, ok
 }
 
 // readable decodes text. A field of the wrong type is passed over: the items

@@ -18,7 +18,7 @@ import (
 func (r *Reporter) sendBatch(ctx context.Context, key laneKey, jobs []*job) {
 	id := guid.New()
 	answer, tries, failure := r.tenants.Send(ctx, wire.Request{
-		Op: opBatch, Tenant: key.tenant, Method: http.MethodPost, URL: r.base + "/$batch", Body: appendBatch(jobs),
+		Op: opBatch, Tenant: key.tenant, Method: http.MethodPost, At: wire.Under(r.base, "/$batch"), Body: appendBatch(jobs),
 		ClientRequestID: id, Priority: key.priority, Retry: r.retrying(true),
 		Partial: true, // what cannot be read of the answer is asked for again, item by item
 	})

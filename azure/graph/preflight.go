@@ -51,7 +51,7 @@ func (r *Reporter) Preflight(ctx context.Context, tenantID string, platforms ...
 // probe asks for a device that does not exist: 404 says that asking is
 // permitted. It answers what came back, nil where nothing did.
 func (r *Reporter) probe(ctx context.Context, p *wire.Preflight, check, method, tenantID string, body []byte, advice string) *wire.Answer {
-	at := string(appendDevice([]byte(r.base), guid.New()))
+	at := string(appendDevice([]byte(r.base.String()), guid.New()))
 	if method == http.MethodGet {
 		at += "?$select=id"
 	}

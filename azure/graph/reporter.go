@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ type Reporter struct {
 	cred     azcore.TokenCredential
 	scope    string
 	tenants  *wire.Tenants
-	base     string // https://graph.microsoft.com/v1.0
+	base     *url.URL // https://graph.microsoft.com/v1.0
 	retry    policy.RetryOptions
 	final    policy.RetryOptions // retry, with 404 as an answer
 	keep     bool
@@ -79,6 +80,10 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
+	base, err := url.Parse(root + "/v1.0")
+	if err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
 	own.Transport = wire.NewTransport(own.Transport, mostAnswer)
 	own.Retry.StatusCodes = retryCodes(own.Retry.StatusCodes)
 	if own.Retry.RetryDelay < 0 {
@@ -95,7 +100,7 @@ func New(cred azcore.TokenCredential, o *Options) (*Reporter, error) {
 			Module: "devicestatus-graph", Version: moduleVersion, Namespace: "Microsoft.Graph",
 			Scope: scope, Client: own.ClientOptions, MostTenants: own.MaxTenants, MostAnswer: mostAnswer,
 		}),
-		base:  root + "/v1.0",
+		base:  base,
 		retry: own.Retry, final: final,
 		keep: own.KeepObjects, inFlight: own.BatchesInFlight, spare: make(chan *room, spareRooms),
 	}, nil
@@ -148,7 +153,7 @@ func (r *Reporter) settle(ctx context.Context, j *job) (azure.Receipt, error) {
 		}
 		answer, tries, failure := r.tenants.Send(ctx, wire.Request{
 			Op: j.doing(), Tenant: j.report.TenantID, Method: j.method(), Body: body,
-			URL:             string(j.appendPath(append(make([]byte, 0, 128), r.base...))),
+			At:              wire.Under(r.base, string(j.appendPath(make([]byte, 0, 128)))),
 			ClientRequestID: j.clientRequestID(), Priority: priority(j.report.Trigger), Retry: r.retrying(j.final()),
 		})
 		j.attempts += tries

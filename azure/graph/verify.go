@@ -24,7 +24,7 @@ func (r *Reporter) Verify(ctx context.Context, report azure.Report) (azure.Verif
 	}
 	answer, _, failure := r.tenants.Send(ctx, wire.Request{
 		Op: op, Tenant: guid.Canonical(report.TenantID), Method: http.MethodGet,
-		URL: string(appendDevice([]byte(r.base), guid.Canonical(report.DeviceID))) +
+		URL: string(appendDevice([]byte(r.base.String()), guid.Canonical(report.DeviceID))) +
 			"?$select=id,operatingSystem,trustType,isCompliant,isManaged,mdmAppId",
 		ClientRequestID: guid.New(), Priority: priority(report.Trigger), Retry: r.retrying(true),
 	})

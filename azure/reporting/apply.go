@@ -111,11 +111,14 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 		c.live = -1
 	}
 
+	if enrolled && !moved {
+		to.ended(r) // the older records stay superseded wherever the new enrolment goes
+	}
 	if moved {
 		from.DeleteAt = time.Time{} // it came back, under another id
 		user := from.user()
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
-		from.anotherUser(user, told)
+		from.anotherUser(user, told, now)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
 		}
@@ -123,8 +126,11 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	next.Released = next.Released && !enrolled && !moved
 	user := to.user()
 	to.put(next)
+	if next.live() && (r == nil || enrolled || moved) {
+		to.claim(&next)
+	}
 	to.settleClaims(&next, &before)
-	to.anotherUser(user, told && !moved)
+	to.anotherUser(user, told && !moved, now)
 	if changed {
 		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, next.live(), now)
 	}
@@ -145,6 +151,15 @@ func (t *target) put(r record) {
 		return
 	}
 	t.Records = append(t.Records, r)
+}
+
+// claim notes with what was removed that r claims the id now.
+func (t *target) claim(r *record) {
+	for i := range t.Records {
+		if other := &t.Records[i]; other.Host != r.Host && other.State == compliance.StateRemoved && !other.enrolledAfter(r) {
+			other.Claimed = true
+		}
+	}
 }
 
 // leave takes a record out, because its device has another Azure id now. If
@@ -175,7 +190,7 @@ func (t *target) user() string {
 
 // anotherUser has the pairs closed that Microsoft may hold of this phone or Mac
 // and of users that it had before. A renamed sign-in name is no other user.
-func (t *target) anotherUser(before string, told bool) {
+func (t *target) anotherUser(before string, told bool, now time.Time) {
 	user := t.user()
 	if user == "" || t.AzureID == "" {
 		return
@@ -183,7 +198,7 @@ func (t *target) anotherUser(before string, told bool) {
 	// Who comes back is not closed.
 	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool {
 		if c.UserID == user && c.Message != nil {
-			t.unsure(compliance.StateRemoved)
+			t.unsure(compliance.StateRemoved, now)
 		}
 		return c.UserID == user
 	})
@@ -224,7 +239,7 @@ func (t *target) observed(other, claimed bool, now time.Time) {
 		return
 	}
 	if t.Close != nil && t.Close.Message != nil {
-		t.unsure(compliance.StateRemoved)
+		t.unsure(compliance.StateRemoved, now)
 	}
 	t.Close = nil
 }

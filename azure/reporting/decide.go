@@ -209,7 +209,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 // where a claim of compliance from before may have come, or may still come.
 func (d decision) again(t *target, r *record, now time.Time) decision {
 	a := t.Accepted
-	if a == nil || t.Resync != resyncNot || a.State == compliance.StateCompliant || a.Enrolment == closedEnrolment ||
+	if a == nil || t.Resync != resyncNot || a.State == compliance.StateCompliant || a.closing() ||
 		r.Platform != azure.PlatformWindows && a.UserID != r.UserID {
 		return d
 	}
@@ -220,9 +220,12 @@ func (d decision) again(t *target, r *record, now time.Time) decision {
 }
 
 // unanswered reports whether r's claim of compliance was made before and has no
-// answer that is known: it is made again, also where a new one would wait.
+// answer that is known: it is made again, also where a new one would wait. A
+// claim from before the device was not compliant is another one.
 func (t *target) unanswered(r *record) bool {
-	return !r.Waits && !r.NoID && slices.Contains(t.Unsure, compliance.StateCompliant)
+	return !r.Waits && !r.NoID && slices.ContainsFunc(t.Unsure, func(a attempt) bool {
+		return a.State == compliance.StateCompliant && !a.At.Before(r.Since)
+	})
 }
 
 // closedSince reports whether the id was closed after r was removed, when the
@@ -230,7 +233,7 @@ func (t *target) unanswered(r *record) bool {
 // another enrolment had in between, is not deleted.
 func (t *target) closedSince(r *record) bool {
 	a := t.Accepted
-	return r.State == compliance.StateRemoved && a != nil && a.Enrolment == closedEnrolment && !r.Since.After(a.At) &&
+	return r.State == compliance.StateRemoved && a != nil && a.closing() && !r.Since.After(a.At) &&
 		(r.Platform == azure.PlatformWindows || a.UserID == r.UserID)
 }
 

@@ -138,7 +138,7 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 		AzureDeviceID: t.AzureID, ClientCode: r.code(t.AzureID), Conflict: decided.conflict,
 		ComplianceStatus: t.reportState(decided),
 	}
-	if a := t.Accepted; a != nil && a.Enrolment != closedEnrolment {
+	if a := t.Accepted; a != nil && !a.closing() {
 		d.LastReported = status.LastReported{State: a.State, Time: a.At, AzureDeviceID: t.AzureID}
 	}
 	parked := tenant.channel(t.queue(actReport)).Parked

@@ -11,13 +11,16 @@ import (
 
 // Event says that the details of a device are other than before. It is
 // written with the change itself, so that neither is there without the other,
-// where [Options.Events] is set.
+// where [Options.Events] is set. What concerns a tenant as a whole, its mode and
+// what it is parked for, is no event of its devices.
 type Event struct {
 	TenantID string `json:"tenantId"`
 	DeviceID string `json:"deviceId"` // the host's
 
 	// Sequence grows by one with each event of a device. An event that is
-	// handed out again has the number it had; a gap there is not.
+	// handed out again has the number it had; a gap there is not. The first is
+	// the store's time in milliseconds, so that a device that was forgotten and
+	// is observed again goes on above the numbers it had.
 	Sequence int64 `json:"sequence"`
 
 	// Time is the store's time of the change.
@@ -86,6 +89,9 @@ func (t *target) news(tenantID string, before map[string]status.Device, tenant *
 		after := t.details(r, tenant, now, k)
 		if was, there := before[r.Host]; there && was == after {
 			continue
+		}
+		if r.Sequence == 0 {
+			r.Sequence = now.UnixMilli() - 1
 		}
 		r.Sequence++
 		rows = append(rows, Row{

@@ -275,14 +275,14 @@ func ExampleEngine_Events() {
 	d.run(ctx, 1)
 	err := d.Events(ctx, func(_ context.Context, events []reporting.Event) error {
 		for _, e := range events {
-			fmt.Println(e.Sequence, e.DeviceID, e.Device.ComplianceStatus)
+			fmt.Println(e.Sequence-events[0].Sequence, e.DeviceID, e.Device.ComplianceStatus)
 		}
 		return nil
 	})
 	fmt.Println(err)
 	// Output:
-	// 1 pc-0000 In-progress
-	// 2 pc-0000 Successful
+	// 0 pc-0000 In-progress
+	// 1 pc-0000 Successful
 	// <nil>
 }
 

@@ -68,6 +68,9 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 			if !lost {
 				row.LeaseUntil, row.ClaimedAt, row.Claims = time.Time{}, time.Time{}, 0
 				t.calling = false
+				if i < len(c.errands) && n.fault() == nil {
+					row.Queue = "" // it had its turn: what it has to do next waits behind what waited for this
+				}
 			}
 			if !t.plan(row, tx.Now(), k) {
 				if err := tx.Delete(row.Key); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
 	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/internal/guid"
 	"github.com/mdmkit/devicestatus/status"
 )
 
@@ -396,6 +397,41 @@ func TestLateCallOfADeadProcess(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		if got := h.azure.state(deviceID); got != nonCompliant {
 			t.Errorf("Azure holds %v", got)
+		}
+	})
+}
+
+// A device that has something urgent to report again each time it was reported
+// lets the others of its urgency go in between.
+func TestNobodyWaitsForOneThatAlwaysComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, &reporting.Options{TenantQuota: reporting.Quota{Writes: 10, Window: 10 * time.Second}, Burst: 1, GuardShare: -1})
+		again := func() reporting.Observation {
+			return phone(func(o *reporting.Observation) { o.UserID, o.State = guid.New(), nonCompliant })
+		}
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			if r.DeviceID == deviceID {
+				h.see(again())
+			}
+			return h.azure.accept(r)
+		})
+		h.see(again())
+		time.Sleep(time.Second)
+		for i := range 20 {
+			h.see(phone(func(o *reporting.Observation) {
+				o.DeviceID, o.State, o.AzureDeviceID = fmt.Sprint("other-", i), nonCompliant, fmt.Sprintf("%08d-9489-4074-9b35-345b16f0a72d", i)
+			}))
+		}
+		defer h.run()()
+		time.Sleep(2 * time.Minute) // for some 120 calls
+		others := 0
+		for _, c := range h.azure.all("report") {
+			if c.report.DeviceID != deviceID {
+				others++
+			}
+		}
+		if all := len(h.azure.all("report")); others != 20 || all < 60 {
+			t.Errorf("of 20 others %d were reported, in %d calls", others, all)
 		}
 	})
 }

@@ -70,10 +70,11 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	if !accepted && failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 {
 		t.doubt(n.report.State, now.Add(o.Linger))
 	}
+	unsure := t.Unsure
 	if accepted {
 		t.Unsure = nil
 	} else if failed.Outcome == azure.OutcomeUnknown {
-		t.unsure(n.report.State)
+		t.unsure(n.report.State, n.row.ClaimedAt)
 	}
 	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(soon(n.target.Linger, longestRetry, n.row.ClaimedAt))
@@ -100,11 +101,18 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		case !t.Again:
 			t.closed(n, now)
 		}
-		if c == nil && n.closing.UserID != "" && n.closing.UserID == t.user() {
+		switch user := t.user(); {
+		case user == "":
+		case c == nil && n.closing.UserID == user:
 			t.Again, t.Linger = true, now // the user came back meanwhile
+		case c != nil && n.closing.UserID != user && t.Accepted != nil && t.Accepted.UserID == user && !t.Accepted.closing():
+			// The closing of an earlier user's pair came after the report of
+			// the present one. Whether Microsoft keeps a standing for a pair
+			// or for a device nobody documents.
+			t.Again, t.Linger = true, now
 		}
 	default:
-		t.accept(n, now, o)
+		t.accept(n, unsure, now, o)
 		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
 		if r, _ := t.owner(); r == nil {
 			// Its device went elsewhere while it was reported here.
@@ -116,11 +124,19 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	}
 }
 
-// unsure notes that Azure may hold a standing.
-func (t *target) unsure(s compliance.State) {
-	if !slices.Contains(t.Unsure, s) {
-		t.Unsure = append(t.Unsure, s)
+// unsure notes that Azure may hold a standing, by an attempt at some time.
+func (t *target) unsure(s compliance.State, at time.Time) { t.Unsure = noted(t.Unsure, attempt{s, at}) }
+
+// noted adds attempts to others, of which there is one for each standing.
+func noted(all []attempt, more ...attempt) []attempt {
+	for _, a := range more {
+		if i := slices.IndexFunc(all, func(other attempt) bool { return other.State == a.State }); i >= 0 {
+			later(&all[i].At, a.At)
+		} else {
+			all = append(all, a)
+		}
 	}
+	return all
 }
 
 // overtake lets a standing go that came to be while another was on its way and
@@ -142,8 +158,8 @@ func (t *target) doubt(s compliance.State, until time.Time) {
 	t.Doubts = append(slices.DeleteFunc(t.Doubts, func(d doubt) bool { return d.State == s }), doubt{s, until})
 }
 
-// accept takes a standing that Microsoft accepted.
-func (t *target) accept(n *errand, now time.Time, o *Options) {
+// accept takes a standing that Microsoft accepted. unsure is what was so before.
+func (t *target) accept(n *errand, unsure []attempt, now time.Time, o *Options) {
 	before, enrolment := t.Accepted, n.owner.enrolment()
 	closed := t.closedSince(&n.owner)
 	if closed {
@@ -156,16 +172,21 @@ func (t *target) accept(n *errand, now time.Time, o *Options) {
 		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
 		Platform: n.owner.Platform, Enrolment: enrolment, Inventory: n.carried, Removal: n.receipt.Removal,
 	}
+	if m := t.Message; m != nil {
+		// What became of it nobody asks any more.
+		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Since})
+		before = t.Before
+	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
-		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure}, before
+		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure, Unsure: unsure}, before
 	}
 	t.DeleteAt, t.Deletions, t.Kept = time.Time{}, 0, ""
 	switch n.report.State {
 	case compliance.StateCompliant:
 		t.CompliantAt = t.Accepted.At
 	case compliance.StateRemoved:
-		if !closed && n.receipt.Removal == azure.RemovalMarked && n.owner.Platform == azure.PlatformWindows && o.DeleteAfter >= 0 {
+		if !closed && !n.owner.Claimed && n.receipt.Removal == azure.RemovalMarked && n.owner.Platform == azure.PlatformWindows && o.DeleteAfter >= 0 {
 			t.DeleteAt = now.Add(o.DeleteAfter)
 		}
 	}
@@ -174,6 +195,10 @@ func (t *target) accept(n *errand, now time.Time, o *Options) {
 // closedEnrolment is of no host: an id that was closed for a device that went
 // elsewhere may be claimed again.
 const closedEnrolment = "\x00closed"
+
+// closing reports whether it was a closing that was accepted, and no record's
+// standing.
+func (a *accepted) closing() bool { return a.Enrolment == closedEnrolment }
 
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
@@ -240,8 +265,9 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		}
 	default:
 		// What was before may never have come to be, and this one may still.
+		t.Unsure = noted(t.Unsure, m.Unsure...)
 		if why.Outcome == azure.OutcomeUnknown {
-			t.unsure(t.Accepted.State)
+			t.unsure(t.Accepted.State, m.Since)
 		}
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now

@@ -46,6 +46,10 @@ type record struct {
 	// Released: removed while another record owns the Azure id. The claim is
 	// gone and nothing is sent for it.
 	Released bool `json:"released,omitempty"`
+
+	// Claimed: since its removal another record claimed the id. The directory
+	// object is no longer this one's to delete.
+	Claimed bool `json:"claimed,omitempty"`
 }
 
 // live reports whether the record claims its Azure id.

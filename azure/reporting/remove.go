@@ -92,6 +92,7 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 func (t *target) mayBeCompliant(calling bool) bool {
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
 	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
+		t.Message != nil && slices.ContainsFunc(t.Message.Unsure, func(a attempt) bool { return a.State == compliance.StateCompliant }) ||
 		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
 		t.Close != nil || len(t.Closing) > 0
 }

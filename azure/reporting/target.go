@@ -33,9 +33,9 @@ type target struct {
 	// Failure is why the newest attempt did not succeed; nil after a success.
 	Failure *failure `json:"failure,omitempty"`
 
-	// Ended is when the newest enrolment was enrolled that was removed and whose
-	// record is gone from here: what was enrolled before it does not clear the
-	// removal.
+	// Ended is when the newest enrolment was enrolled that was removed and of
+	// which no record is here any more: what was enrolled before it does not
+	// clear the removal.
 	Ended time.Time `json:"ended,omitzero"`
 
 	// Floor is the LastUpdateTime of the newest attempt.
@@ -50,9 +50,9 @@ type target struct {
 	// arrive.
 	Doubts []doubt `json:"doubts,omitempty"`
 
-	// Unsure are the standings of attempts since the newest acceptance that
-	// Azure may have taken: what it holds is not known.
-	Unsure []compliance.State `json:"unsure,omitempty"`
+	// Unsure are attempts since the newest acceptance that Azure may have taken,
+	// the newest of each standing: what it holds is not known.
+	Unsure []attempt `json:"unsure,omitempty"`
 
 	// calling: a call has no outcome yet, and may never have one. It is the
 	// row's.
@@ -204,6 +204,12 @@ func (t *target) closing(c *closing) *closing {
 	return nil
 }
 
+// attempt is one to have Azure hold a standing.
+type attempt struct {
+	State compliance.State `json:"state"`
+	At    time.Time        `json:"at"`
+}
+
 // doubt is an attempt that may still arrive at Azure, until some time later.
 type doubt struct {
 	State compliance.State `json:"state,omitempty"` // unspecified: it is not known
@@ -219,6 +225,11 @@ type message struct {
 
 	// Failed is what the attempt before it failed with.
 	Failed *failure `json:"failed,omitempty"`
+
+	// Unsure are what Azure may hold if this one comes to nothing: attempts
+	// without an answer, and the message before, whose verdict nobody asked
+	// for.
+	Unsure []attempt `json:"unsure,omitempty"`
 }
 
 // failure is why the newest attempt did not succeed.
@@ -246,7 +257,7 @@ func decodeTarget(row Row, calls int, t *target) error {
 // uncertain reports whether Azure may hold another standing than s, because of
 // a call that has no outcome or none that is known.
 func (t *target) uncertain(s compliance.State) bool {
-	return slices.ContainsFunc(t.Unsure, func(unsure compliance.State) bool { return unsure != s })
+	return slices.ContainsFunc(t.Unsure, func(a attempt) bool { return a.State != s })
 }
 
 // find answers the record of a host's device, nil where it has none here.
@@ -261,10 +272,18 @@ func (t *target) find(host string) *record {
 
 // drop takes out the record of a host's device.
 func (t *target) drop(host string) {
-	if r := t.find(host); r != nil && r.State == compliance.StateRemoved && !r.Released {
-		later(&t.Ended, r.EnrolledAt)
+	if r := t.find(host); r != nil {
+		t.ended(r)
 	}
 	t.Records = slices.DeleteFunc(t.Records, func(r record) bool { return r.Host == host })
+}
+
+// ended notes the enrolment of a record that is removed, before the record goes
+// or is another enrolment's.
+func (t *target) ended(r *record) {
+	if r.State == compliance.StateRemoved && !r.Released {
+		later(&t.Ended, r.EnrolledAt)
+	}
 }
 
 // owner answers the record whose standing counts, nil where there is none, and
@@ -278,8 +297,8 @@ func (t *target) owner() (r *record, conflict bool) {
 			continue
 		}
 		switch {
-		case r == nil, other.live() && !r.live():
-			r = other // what was removed no longer claims
+		case r == nil, other.live() && !r.live(), !other.live() && !r.live() && r.Claimed && !other.Claimed:
+			r = other // what was removed no longer claims, and what another claimed since is no longer its own
 		case other.live():
 			conflict = true
 			if stricter(other.State, r.State) > 0 {

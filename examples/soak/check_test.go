@@ -27,7 +27,7 @@ type scene struct {
 
 func newScene(t *testing.T, p azure.Platform) *scene {
 	t.Helper()
-	ms, tenants := newMicrosoft(settings{seed: 1, tenants: 1, call: time.Second}, 0, unkilled{})
+	ms, tenants := newMicrosoft(settings{seed: 1, tenants: 1, call: time.Second, quotas: low()}, 0, unkilled{})
 	t.Cleanup(ms.close)
 	s := &scene{t: t, ms: ms, world: newWorld(1, ms.sim, tenants, 0)}
 	var err error

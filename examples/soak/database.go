@@ -35,12 +35,14 @@ func parseStore(text string, getenv func(string) string) (database, error) {
 	switch {
 	case kind == "sqlite" && source != "":
 		return database{sqlstore.SQLite, source, "soak_"}, nil
+	case kind == "postgres" && source != "":
+		return database{sqlstore.PostgreSQL, source, fmt.Sprintf("soak%08x_", rand.Uint32())}, nil
 	case text == "postgres" && getenv(serverVariable) == "":
 		return database{}, fmt.Errorf("-store postgres: %s is not set; from the root of the checkout: .ci/postgres run go run ./examples/soak -store postgres", serverVariable)
 	case text == "postgres":
-		return database{sqlstore.PostgreSQL, getenv(serverVariable), fmt.Sprintf("soak%08x_", rand.Uint32())}, nil
+		return parseStore("postgres:"+getenv(serverVariable), getenv)
 	}
-	return database{}, fmt.Errorf("-store %q is neither sqlite:FILE nor postgres", text)
+	return database{}, fmt.Errorf("-store %.10q is neither sqlite:FILE nor postgres, nor postgres:DSN", text)
 }
 
 // String names the database without its DSN, which holds a password.
@@ -64,6 +66,11 @@ func (d database) connect() (*sql.DB, error) {
 	}
 	query := source.Query()
 	query.Set("application_name", d.Prefix)
+	// A process that stands still in the midst of a transaction would hold what
+	// it has locked until it goes on, and those of its connections that wait for
+	// a lock would hold that then, one after the other.
+	query.Set("idle_in_transaction_session_timeout", "3s")
+	query.Set("lock_timeout", "3s")
 	source.RawQuery = query.Encode()
 	db, err := sql.Open("pgx", source.String())
 	if err == nil {
@@ -98,15 +105,25 @@ func (d database) awake(store *sqlstore.Store) (reporting.Store, error) {
 	})
 }
 
-// cut breaks all connections of the run to the server.
-func (d database) cut(ctx context.Context) error {
+// cut breaks all connections of the run to the server, and answers how many.
+func (d database) cut(ctx context.Context) (n int, err error) {
+	err = d.ask(ctx, &n, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", d.Prefix)
+	return n, err
+}
+
+// started answers since when the server runs.
+func (d database) started(ctx context.Context) (at time.Time, err error) {
+	err = d.ask(ctx, &at, "SELECT pg_postmaster_start_time()")
+	return at, err
+}
+
+func (d database) ask(ctx context.Context, into any, question string, args ...any) error {
 	db, err := d.connect()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", d.Prefix)
-	return err
+	return db.QueryRowContext(ctx, question, args...).Scan(into)
 }
 
 // whole asks the database whether it is damaged.
@@ -147,12 +164,9 @@ func (d database) drop(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	for _, table := range []string{"rows", "counts", "schema"} {
-		if _, err := db.ExecContext(ctx, "DROP TABLE IF EXISTS "+d.Prefix+table); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = db.ExecContext(ctx, "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE starts_with(tablename, '"+d.Prefix+"')"+
+		" LOOP EXECUTE 'DROP TABLE ' || name; END LOOP; END $$")
+	return err
 }
 
 // openPatiently opens the store of a database that may be away for a moment.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // disturbances are what happens to a server while workers live and die: its
@@ -18,6 +19,8 @@ type disturbances struct {
 	kills    int
 
 	done    atomic.Int64
+	lost    atomic.Int64 // connections that were cut
+	again   atomic.Int64 // starts of the server
 	next    int
 	running sync.WaitGroup
 	busy    atomic.Bool
@@ -30,7 +33,7 @@ func newDisturbances(s settings, d database) *disturbances {
 	x := &disturbances{database: d, command: s.restart, kills: s.kills}
 	for cuts, restarts := s.cuts, s.restarts; cuts > 0 || restarts > 0; {
 		if cuts > 0 {
-			x.plan = append(x.plan, d.cut)
+			x.plan = append(x.plan, x.cut)
 			cuts--
 		}
 		if restarts > 0 {
@@ -41,11 +44,39 @@ func newDisturbances(s settings, d database) *disturbances {
 	return x
 }
 
+// cut cuts the connections of the workers, of which there have to be some.
+func (x *disturbances) cut(ctx context.Context) error {
+	for {
+		n, err := x.database.cut(ctx)
+		if n > 0 || err != nil {
+			x.lost.Add(int64(n))
+			return err
+		}
+		sleep(ctx, 10*time.Millisecond) // all of them are just being started
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// restart restarts the server, which has to be another process then.
 func (x *disturbances) restart(ctx context.Context) error {
+	before, err := x.database.started(ctx)
+	if err != nil {
+		return err
+	}
 	out, err := exec.CommandContext(ctx, x.command[0], x.command[1:]...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("the server was not restarted: %w\n%s", err, out)
 	}
+	after, err := x.database.started(ctx)
+	if err != nil {
+		return err
+	}
+	if !after.After(before) {
+		return fmt.Errorf("%q has not restarted the server: it runs since %v", x.command, before)
+	}
+	x.again.Add(1)
 	return nil
 }
 

@@ -72,7 +72,7 @@ type traffic struct {
 }
 
 // count goes through the ledger.
-func count(requests []azuresim.Request) traffic {
+func count(requests []azuresim.Request, q quotas) traffic {
 	t := traffic{faults: map[string]int{}}
 	status, message := azuresim.ForPartnerStatus(), azuresim.ForPartnerMessages()
 	byTenant, byChannel := map[string][]time.Time{}, map[string][]time.Time{}
@@ -117,8 +117,8 @@ func count(requests []azuresim.Request) traffic {
 			*most = max(*most, n)
 		}
 	}
-	over(byTenant, tenantQuota, &t.mostTenant)
-	over(byChannel, applicationQuota, &t.mostAll)
+	over(byTenant, q.Tenant, &t.mostTenant)
+	over(byChannel, q.Application, &t.mostAll)
 	if t.throttled > 0 {
 		t.faultLines = append(t.faultLines, fmt.Sprintf("Microsoft answered 429 %d times because a quota was used up", t.throttled))
 	}

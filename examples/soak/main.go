@@ -40,7 +40,8 @@
 // see engineOptions. The flags:
 //
 //	-kills n      how often a worker is killed (default 200)
-//	-stops n      how often one is stopped for longer than its lease, and goes on (default 0)
+//	-stops n      how often one is stopped in the midst of a write for longer than its lease, goes on,
+//	              and ends as it should (default 0)
 //	-workers n    how many workers share the database (default 1)
 //	-seed n       what happens (default 1)
 //	-devices n    how many devices there are at first (default 200)
@@ -50,9 +51,10 @@
 //	-call d       the deadline of a call to Microsoft; a lease is 10s longer (default 1s)
 //	-faults p     the share of requests to Microsoft that go wrong (default 0.03)
 //	-patience d   how long all may take to settle after the last kill (default 10m)
-//	-store s      sqlite:FILE, a file that is not there yet; or postgres, the server that the variable
-//	              DEVICESTATUS_POSTGRES names, where the run makes tables of its own (default: a file in
-//	              a new temporary folder). What is new is removed unless something is wrong
+//	-store s      sqlite:FILE, a file that is not there yet; or postgres:DSN, or postgres for the server
+//	              that the variable DEVICESTATUS_POSTGRES names, where the run makes tables of its own
+//	              (default: a file in a new temporary folder). What is new is removed unless something
+//	              is wrong
 //	-cuts n       how often all connections to the server are cut, between the kills (default 0)
 //	-restarts n   how often the server is restarted between the kills, by -restart (default 0)
 //	-restart cmd  the command that restarts the server
@@ -98,10 +100,11 @@ type settings struct {
 	cuts, restarts        int
 	restart               []string
 	forget                int
+	quotas                quotas
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
+	s := settings{quotas: low()}
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&s.kills, "kills", 200, "how often a worker is killed")
@@ -115,7 +118,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.DurationVar(&s.call, "call", time.Second, "the deadline of a call to Microsoft; a lease is 10s longer")
 	flags.Float64Var(&s.faults, "faults", 0.03, "the `share` of requests to Microsoft that go wrong")
 	flags.DurationVar(&s.patience, "patience", 10*time.Minute, "how long all may take to settle after the last kill")
-	store := flags.String("store", "", "the database, sqlite:`FILE` or postgres; empty: a file in a new temporary folder")
+	store := flags.String("store", "", "the database, sqlite:`FILE`, postgres or postgres:DSN; empty: a file in a new temporary folder")
 	flags.IntVar(&s.cuts, "cuts", 0, "how often all connections to the server are cut")
 	flags.IntVar(&s.restarts, "restarts", 0, "how often the server is restarted")
 	restart := flags.String("restart", "", "the `command` that restarts the server")

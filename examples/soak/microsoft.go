@@ -41,8 +41,8 @@ func newMicrosoft(s settings, settled time.Duration, at moments) (*microsoft, []
 	sim := azuresim.New(&azuresim.Options{
 		Seed: s.seed, LedgerLimit: 1 << 20, HistoryLimit: 1 << 16,
 		Throttle: azuresim.Throttle{
-			TenantAppWrites: azuresim.Limit{Units: tenantQuota.Writes, Per: tenantQuota.Window},
-			AppWrites:       azuresim.Limit{Units: applicationQuota.Writes, Per: applicationQuota.Window},
+			TenantAppWrites: azuresim.Limit{Units: s.quotas.Tenant.Writes, Per: s.quotas.Tenant.Window},
+			AppWrites:       azuresim.Limit{Units: s.quotas.Application.Writes, Per: s.quotas.Application.Window},
 		},
 		Partner: azuresim.PartnerOptions{ProcessingDelay: settled},
 	})
@@ -136,8 +136,11 @@ const longestAstray = linger / 3
 // ServeHTTP is the door.
 func (m *microsoft) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	worker := sender(r)
-	before := m.moments.reach(worker, momentRequest)
 	write := r.Method == http.MethodPatch || r.Method == http.MethodPut || strings.HasSuffix(r.URL.Path, "/$batch")
+	before := m.moments.reach(worker, momentRequest)
+	if write && m.moments.reach(worker, momentWrite) {
+		before = true
+	}
 	if write && !before && m.roll(0.4) {
 		m.lose(r)
 	}

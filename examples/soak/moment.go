@@ -9,24 +9,25 @@ import (
 type moment uint8
 
 const (
-	momentStopped moment = iota // after it was stopped for longer than its lease, and went on for a while
-	momentStart                 // right after its start
-	momentTime                  // at any time
-	momentHanded                // with a batch in hand: about to observe, observing, or done and not acknowledged
-	momentTaken                 // when it has said that a batch is taken, and has no answer yet
-	momentRequest               // when a request of its is at Microsoft, before it is acted on
-	momentAnswer                // when Microsoft has acted and not answered
+	momentNever   moment = iota
+	momentStart          // right after its start
+	momentTime           // at any time
+	momentHanded         // with a batch in hand: about to observe, observing, or done and not acknowledged
+	momentTaken          // when it has said that a batch is taken, and has no answer yet
+	momentRequest        // when a request of its is at Microsoft, before it is acted on
+	momentAnswer         // when Microsoft has acted and not answered
+	momentWrite          // as momentRequest, of a request that writes: then it is stopped, and not killed
 )
 
 var momentNames = map[moment]string{
-	momentStopped: "after a stop", momentStart: "at start", momentTime: "at any time", momentHanded: "with a batch in hand", momentTaken: "acknowledging",
+	momentStart: "at start", momentTime: "at any time", momentHanded: "with a batch in hand", momentTaken: "acknowledging",
 	momentRequest: "before Microsoft acts", momentAnswer: "before Microsoft answers",
 }
 
 // moments are told what a worker does.
 type moments interface {
 	// reach says that a worker is at a moment, and answers whether that
-	// killed it.
+	// killed or stopped it.
 	reach(worker int, m moment) bool
 }
 

@@ -21,7 +21,7 @@ type watch struct {
 	engine *reporting.Engine
 }
 
-func newWatch(ctx context.Context, d database, m microsoftAddress, callTimeout time.Duration) (*watch, error) {
+func newWatch(ctx context.Context, d database, m microsoftAddress, s settings) (*watch, error) {
 	reporter, err := m.connect("watch")
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func newWatch(ctx context.Context, d database, m microsoftAddress, callTimeout t
 	if w.store, w.db, err = d.open(ctx); err != nil {
 		return nil, err
 	}
-	if w.engine, err = reporting.New(w.store, reporter, engineOptions(callTimeout)); err != nil {
+	if w.engine, err = reporting.New(w.store, reporter, engineOptions(s.call, s.quotas)); err != nil {
 		return nil, errors.Join(err, w.db.Close())
 	}
 	return w, nil

@@ -48,10 +48,11 @@ func soak(ctx context.Context, s settings, out io.Writer) (found []string, err e
 		return nil, err
 	}
 	defer closeFeed()
-	all, err := newWorkers(s, orders{Host: address, Microsoft: ms.address, Tenants: tenants, Database: d, Forget: s.forget, CallTimeout: s.call}, folder, h.died)
+	all, err := newWorkers(s, orders{Host: address, Microsoft: ms.address, Tenants: tenants, Database: d, Forget: s.forget, CallTimeout: s.call, Quotas: s.quotas}, folder, h.died)
 	if err != nil {
 		return nil, err
 	}
+	all.requests = ms.sim.Requests
 	at.to.Store(all)
 	r := &report{settings: s, out: out, host: h, ms: ms, workers: all, database: d}
 	found, err = r.run(ctx)
@@ -94,12 +95,20 @@ type report struct {
 // run does the phases: rage, quiet, look.
 func (r *report) run(ctx context.Context) ([]string, error) {
 	began := time.Now()
-	if err := r.rage(ctx); err != nil {
+	disturb := newDisturbances(r.settings, r.database)
+	if err := r.rage(ctx, disturb); err != nil {
 		return nil, err
 	}
 	r.ms.quiet()
 	r.host.change((*world).calm)
 	fmt.Fprintf(r.out, "killed %d times in %s: %s\n", r.workers.killed(), since(began), r.deaths())
+	_, over, tooEarly := takenOver(r.workers.stopped, r.ms.sim.Requests(), r.call)
+	if r.stops > 0 {
+		fmt.Fprintf(r.out, "stopped for longer than a lease %d times, %d writes of theirs taken over\n", len(r.workers.stopped), over)
+	}
+	if r.cuts+r.restarts > 0 {
+		fmt.Fprintf(r.out, "%d connections cut, the server restarted %d times\n", disturb.lost.Load(), disturb.again.Load())
+	}
 
 	quiet := time.Now()
 	w, last, settled, err := r.settle(ctx)
@@ -112,7 +121,7 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	r.host.mu.Lock()
 	defer r.host.mu.Unlock()
 	c := &check{world: r.host.world, sim: r.ms.sim, callTimeout: r.call, tally: map[standing]int{}}
-	c.faults = append(c.faults, r.host.faults...)
+	c.faults = append(append(c.faults, r.host.faults...), tooEarly...)
 	if settled != nil {
 		c.faults = append(c.faults, settled.Error())
 	}
@@ -126,19 +135,18 @@ func (r *report) run(ctx context.Context) ([]string, error) {
 	if err := r.database.whole(ctx, w.db); err != nil {
 		c.faults = append(c.faults, err.Error())
 	}
-	t := count(r.ms.sim.Requests())
+	t := count(r.ms.sim.Requests(), r.quotas)
 	c.faults = append(c.faults, t.faultLines...)
 	r.print(c, t, since(quiet), last)
 	return c.faults, nil
 }
 
 // rage lets things happen until all kills are done.
-func (r *report) rage(ctx context.Context) error {
+func (r *report) rage(ctx context.Context, disturb *disturbances) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rage(ctx) }()
-	disturb := newDisturbances(r.settings, r.database)
 	tick := time.NewTicker(time.Second / time.Duration(r.rate))
 	defer tick.Stop()
 	for {
@@ -163,7 +171,7 @@ func (r *report) settle(ctx context.Context) (w *watch, last string, settled, er
 	done := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() { ended <- r.workers.rest(done, fail) }()
-	if w, err = newWatch(ctx, r.database, r.ms.address, r.call); err == nil {
+	if w, err = newWatch(ctx, r.database, r.ms.address, r.settings); err == nil {
 		last, settled = w.settle(patient, r.host)
 	}
 	close(done)
@@ -194,7 +202,7 @@ func (r *report) print(c *check, t traffic, settled, last string) {
 	}
 	fmt.Fprintf(r.out, "faults at Microsoft: %s, %d requests astray\n", strings.Join(faults, ", "), r.ms.late.Load())
 	fmt.Fprintf(r.out, "most writes of a channel within %v: %d of %d in a tenant, %d of %d in all\n",
-		tenantQuota.Window, t.mostTenant, tenantQuota.Writes, t.mostAll, applicationQuota.Writes)
+		r.quotas.Tenant.Window, t.mostTenant, r.quotas.Tenant.Writes, t.mostAll, r.quotas.Application.Writes)
 	fmt.Fprintf(r.out, "%d Azure ids: %d compliant, %d non-compliant, %d closed, %d never told; %d objects deleted\n",
 		len(h.world.ids), c.tally[compliant], c.tally[nonCompliant], c.tally[closed], c.tally[nothing], c.gone)
 	if len(c.faults) == 0 {

@@ -33,24 +33,34 @@ const account = "soak"
 // The settings that are shorter than their defaults.
 const (
 	linger      = 3 * time.Second
-	deleteAfter = 6 * time.Second
+	deleteAfter = 4 * time.Second
 )
 
 // leaseOf is the shortest lease that the engine takes beside a call's deadline.
 func leaseOf(callTimeout time.Duration) time.Duration { return callTimeout + 10*time.Second }
 
-// The quotas, of the engine and of the simulator: low enough to be reached.
-var (
-	tenantQuota      = reporting.Quota{Writes: 75, Window: 30 * time.Second}
-	applicationQuota = reporting.Quota{Writes: 240, Window: 30 * time.Second}
-)
+// quotas are those of the engine and of the simulator. The zero value is what
+// is published.
+type quotas struct {
+	Tenant, Application reporting.Quota
+	Burst               int
+}
+
+// low are quotas that are reached.
+func low() quotas {
+	return quotas{
+		Tenant:      reporting.Quota{Writes: 75, Window: 30 * time.Second},
+		Application: reporting.Quota{Writes: 240, Window: 30 * time.Second},
+		Burst:       12,
+	}
+}
 
 // engineOptions are the settings of every engine here.
-func engineOptions(callTimeout time.Duration) *reporting.Options {
+func engineOptions(callTimeout time.Duration, q quotas) *reporting.Options {
 	return &reporting.Options{
 		Lease: leaseOf(callTimeout), CallTimeout: callTimeout, Linger: linger, DeleteAfter: deleteAfter,
 		FlapDelay: 2 * time.Second, Poll: 500 * time.Millisecond,
-		TenantQuota: tenantQuota, ApplicationQuota: applicationQuota, Burst: 12,
+		TenantQuota: q.Tenant, ApplicationQuota: q.Application, Burst: q.Burst,
 		GuardHolds: []compliance.State{}, // here many devices leave within an hour
 	}
 }
@@ -71,6 +81,7 @@ type orders struct {
 	Forget    int
 
 	CallTimeout time.Duration
+	Quotas      quotas
 }
 
 // microsoftAddress is how the simulator is reached.
@@ -126,7 +137,7 @@ func work(stdin io.Reader, stderr io.Writer) int {
 		_, _ = io.Copy(io.Discard, stdin) // until the host ends it, or is gone
 		end()
 	}()
-	if err := o.work(ctx, log); err != nil {
+	if err := o.work(ctx, log); err != nil && ctx.Err() == nil {
 		log.Error("the worker ends", "error", err)
 		return 1
 	}
@@ -147,7 +158,7 @@ func (o *orders) work(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	options := engineOptions(o.CallTimeout)
+	options := engineOptions(o.CallTimeout, o.Quotas)
 	options.Logger = log
 	engine, err := reporting.New(store, reporter, options)
 	if err != nil {

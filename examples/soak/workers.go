@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mdmkit/devicestatus/azure/azuresim"
 )
 
 // workers are the processes. Safe for concurrent use.
@@ -22,11 +24,17 @@ type workers struct {
 	folder string // for what they log
 	died   func() // a worker was killed
 
+	requests func() []azuresim.Request // what came to Microsoft so far
+
 	mu     sync.Mutex
 	slots  []*slot
 	left   int // kills
 	pauses int // stops that are left
 	deaths map[moment]int
+
+	stopped []stop
+	over    chan struct{} // closed when all kills and stops are done
+	rages   int           // slots in which they are not
 }
 
 // slot is a place for a worker, one after the other.
@@ -40,6 +48,10 @@ type slot struct {
 	death   death
 	doomed  bool // killed, or about to be
 	killed  bool
+
+	frozen   chan struct{} // closed when it is stopped; nil: it is not to be
+	frozenAt time.Time
+	fault    error // why it could not be stopped
 }
 
 // workerMoments are moments of workers that are still to come.
@@ -54,7 +66,7 @@ func (w *workerMoments) reach(worker int, m moment) bool {
 }
 
 func newWorkers(s settings, o orders, folder string, died func()) (*workers, error) {
-	w := &workers{settings: s, orders: o, folder: folder, died: died, left: s.kills, pauses: s.stops, deaths: map[moment]int{}}
+	w := &workers{settings: s, orders: o, folder: folder, died: died, left: s.kills, pauses: s.stops, deaths: map[moment]int{}, over: make(chan struct{})}
 	for n := range s.workers {
 		log, err := os.Create(filepath.Join(folder, senderName(n+1)+".log"))
 		if err != nil {
@@ -73,7 +85,7 @@ func (w *workers) close() error {
 	return errors.Join(faults...)
 }
 
-// reach kills the worker if this is its moment.
+// reach kills or stops the worker if this is its moment.
 func (s *slot) reach(m moment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,6 +94,10 @@ func (s *slot) reach(m moment) bool {
 	}
 	if s.death.count--; s.death.count > 0 {
 		return false
+	}
+	if m == momentWrite {
+		s.freeze()
+		return true
 	}
 	s.doomed = true
 	if s.death.delay > 0 {
@@ -134,6 +150,10 @@ func (w *workers) start(s *slot, d death) (*process, error) {
 		return nil, err
 	}
 	s.process, s.death, s.doomed, s.killed = p.cmd.Process, d, false, false
+	s.frozen, s.frozenAt, s.fault = nil, time.Time{}, nil
+	if d.moment == momentWrite {
+		s.frozen = make(chan struct{})
+	}
 	if _, err := p.input.Write(text); err != nil {
 		return nil, err
 	}
@@ -152,6 +172,7 @@ func (s *slot) ended(p *process) (killed bool, err error) {
 // rage lets workers live and die until all kills are done.
 func (w *workers) rage(ctx context.Context) error {
 	faults := make(chan error, len(w.slots))
+	w.rages = len(w.slots)
 	for _, s := range w.slots {
 		go func() { faults <- w.rageIn(ctx, s) }()
 	}
@@ -163,6 +184,26 @@ func (w *workers) rage(ctx context.Context) error {
 }
 
 func (w *workers) rageIn(ctx context.Context, s *slot) error {
+	err := w.lives(ctx, s)
+	w.mu.Lock()
+	if w.rages--; w.rages == 0 {
+		close(w.over)
+	}
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	// Until the others are done it does their work.
+	select {
+	case <-w.over:
+		return ctx.Err()
+	default:
+	}
+	return w.peace(s, w.over, func(error) {})
+}
+
+// lives are those of a slot until none is left.
+func (w *workers) lives(ctx context.Context, s *slot) error {
 	for ctx.Err() == nil {
 		stops, more := w.life()
 		if !more {
@@ -170,13 +211,15 @@ func (w *workers) rageIn(ctx context.Context, s *slot) error {
 		}
 		d := drawDeath(s.rng, w.settings.life)
 		if stops {
-			d = death{moment: momentStopped}
+			d = death{moment: momentWrite, count: 1}
 		}
 		p, err := w.start(s, d)
-		if err != nil {
-			return err
+		if err == nil && stops {
+			err = w.oversleep(ctx, s, p)
+		} else if err == nil {
+			err = w.live(ctx, s, p, d)
 		}
-		if err := w.live(ctx, s, p, d, stops); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -213,13 +256,10 @@ func (w *workers) life() (stops, more bool) {
 
 // live waits for the death of a worker, which comes after its longest life at
 // the latest.
-func (w *workers) live(ctx context.Context, s *slot, p *process, d death, stops bool) error {
+func (w *workers) live(ctx context.Context, s *slot, p *process, d death) error {
 	longest := w.settings.life
 	if d.moment == momentTime || d.moment == momentStart {
 		longest = d.delay
-	}
-	if stops {
-		longest = time.Duration(s.rng.Int64N(int64(longest)))
 	}
 	gone := make(chan struct{})
 	var killed bool
@@ -228,31 +268,17 @@ func (w *workers) live(ctx context.Context, s *slot, p *process, d death, stops 
 		killed, err = s.ended(p)
 		close(gone)
 	}()
-	wait := func(long time.Duration) bool {
-		timer := time.NewTimer(long)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return true
-		case <-ctx.Done():
-		case <-gone:
-		}
-		return false
-	}
-	if wait(longest) && stops {
-		if err := pause(p.cmd.Process); err != nil {
-			return err
-		}
-		wait(leaseOf(w.settings.call) + time.Second)
-		if err := resume(p.cmd.Process); err != nil {
-			return err
-		}
-		wait(w.settings.life) // and it goes on for a while
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-gone:
 	}
 	s.kill()
 	<-gone
 	if !killed {
-		return fmt.Errorf("worker %d ended by itself: %v; see %s", s.number, err, s.log.Name())
+		return early(s, err)
 	}
 	w.mu.Lock()
 	w.deaths[d.moment]++
@@ -266,36 +292,7 @@ func (w *workers) live(ctx context.Context, s *slot, p *process, d death, stops 
 func (w *workers) rest(done <-chan struct{}, early func(error)) error {
 	faults := make(chan error, len(w.slots))
 	for _, s := range w.slots {
-		p, err := w.start(s, death{})
-		if err != nil {
-			faults <- err
-			continue
-		}
-		go func() {
-			gone := make(chan error, 1)
-			go func() {
-				_, err := s.ended(p)
-				gone <- err
-			}()
-			select {
-			case <-done:
-				_ = p.input.Close() // it ends by that
-				timer := time.NewTimer(w.settings.call + 20*time.Second)
-				defer timer.Stop()
-				select {
-				case err := <-gone:
-					faults <- wrong(s, err)
-				case <-timer.C:
-					s.kill()
-					<-gone
-					faults <- fmt.Errorf("worker %d did not end", s.number)
-				}
-			case err := <-gone:
-				err = fmt.Errorf("worker %d ended by itself: %v; see %s", s.number, err, s.log.Name())
-				early(err)
-				faults <- err
-			}
-		}()
+		go func() { faults <- w.peace(s, done, early) }()
 	}
 	var all []error
 	for range w.slots {
@@ -304,9 +301,51 @@ func (w *workers) rest(done <-chan struct{}, early func(error)) error {
 	return errors.Join(all...)
 }
 
-func wrong(s *slot, err error) error {
+// peace is rest, of one slot.
+func (w *workers) peace(s *slot, done <-chan struct{}, told func(error)) error {
+	p, err := w.start(s, death{})
 	if err != nil {
-		return fmt.Errorf("worker %d ended with %w; see %s", s.number, err, s.log.Name())
+		return err
 	}
-	return nil
+	ended := s.await(p)
+	select {
+	case <-done:
+		return w.finish(s, p, ended)
+	case err := <-ended:
+		err = early(s, err)
+		told(err)
+		return err
+	}
+}
+
+// await waits for the end of a worker in the background.
+func (s *slot) await(p *process) (ended <-chan error) {
+	gone := make(chan error, 1)
+	go func() {
+		_, err := s.ended(p)
+		gone <- err
+	}()
+	return gone
+}
+
+// finish lets a worker end as its host does: by the end of its input.
+func (w *workers) finish(s *slot, p *process, ended <-chan error) error {
+	_ = p.input.Close()
+	timer := time.NewTimer(w.settings.call + 20*time.Second)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("worker %d ended with %w; see %s", s.number, err, s.log.Name())
+		}
+		return nil
+	case <-timer.C:
+		s.kill()
+		<-ended
+		return fmt.Errorf("worker %d did not end", s.number)
+	}
+}
+
+func early(s *slot, err error) error {
+	return fmt.Errorf("worker %d ended by itself: %v; see %s", s.number, err, s.log.Name())
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -18,7 +20,8 @@ type Request struct {
 	Op              string // for errors and spans
 	Tenant          string
 	Method, URL     string
-	Body            []byte // JSON; nil: none
+	At              *url.URL // the address where it is read already; URL is not looked at then
+	Body            []byte   // JSON; nil: none
 	ClientRequestID string
 	Priority        string               // of throttling; "": what Microsoft assumes
 	Retry           *policy.RetryOptions // nil: the pipeline's own
@@ -50,7 +53,7 @@ func (t *Tenants) exchange(call *Call, q Request) (text []byte, header http.Head
 	}
 	ctx, end := runtime.StartSpan(ctx, q.Op, client.Tracer(), nil)
 	defer func() { end(err) }()
-	resp, err := exchange(ctx, client, q)
+	resp, err := t.do(ctx, client, q)
 	if err != nil {
 		return nil, nil, 0, err
 	}
@@ -64,15 +67,19 @@ func (t *Tenants) exchange(call *Call, q Request) (text []byte, header http.Head
 	return text, resp.Header, resp.StatusCode, err
 }
 
-func exchange(ctx context.Context, client *azcore.Client, q Request) (*http.Response, error) {
-	req, err := runtime.NewRequest(ctx, q.Method, q.URL)
+func (t *Tenants) do(ctx context.Context, client *azcore.Client, q Request) (*http.Response, error) {
+	req, err := newRequest(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	h := req.Raw().Header
-	h["Client-Request-Id"] = []string{q.ClientRequestID}
+	values := [...]string{q.ClientRequestID, t.agent, q.Priority}
+	h["Client-Request-Id"] = values[0:1:1]
+	if t.agent != "" {
+		h["User-Agent"] = values[1:2:2]
+	}
 	if q.Priority != "" {
-		h["X-Ms-Throttle-Priority"] = []string{q.Priority}
+		h["X-Ms-Throttle-Priority"] = values[2:3:3]
 	}
 	if q.Body == nil {
 		h["Accept"] = []string{"application/json"}
@@ -85,6 +92,30 @@ func exchange(ctx context.Context, client *azcore.Client, q Request) (*http.Resp
 		runtime.SkipBodyDownload(req)
 	}
 	return client.Pipeline().Do(req)
+}
+
+func newRequest(ctx context.Context, q Request) (*policy.Request, error) {
+	if q.At == nil {
+		return runtime.NewRequest(ctx, q.Method, q.URL)
+	}
+	return runtime.NewRequestFromRequest((&http.Request{
+		Method: q.Method, URL: q.At, Host: q.At.Host, Header: http.Header{},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx))
+}
+
+// Under answers the address of a path behind root, as url.Parse would read it
+// from text. Where the path is escaped at all, it has to be as url.URL escapes.
+func Under(root *url.URL, path string) *url.URL {
+	u := *root
+	path, u.RawQuery, _ = strings.Cut(path, "?")
+	// As it is: the parentheses and quotes around a key would be escaped.
+	u.Path = root.Path + path
+	u.RawPath = u.Path
+	if escaped := root.EscapedPath(); escaped != root.Path {
+		u.RawPath = escaped + path
+	}
+	return &u
 }
 
 // requestBody is a request's body, which a retry rewinds.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -24,10 +25,12 @@ type Options struct {
 // Tenants holds one pipeline a tenant: the SDK's bearer policy caches one
 // token and does not look at the tenant. Safe for concurrent use.
 type Tenants struct {
-	cred azcore.TokenCredential
-	o    Options
-	mu   sync.Mutex // held while a pipeline is made, so that a tenant has one
-	byID *Cache[tenant]
+	cred  azcore.TokenCredential
+	o     Options
+	bad   error      // why the SDK makes no client with these options
+	agent string     // the User-Agent; "": the host wants none
+	mu    sync.Mutex // held while a pipeline is made, so that a tenant has one
+	byID  *Cache[tenant]
 }
 
 type tenant struct {
@@ -38,7 +41,22 @@ type tenant struct {
 // NewTenants answers pipelines that take their tokens from cred. The transport
 // in o is used as it is: see NewTransport.
 func NewTenants(cred azcore.TokenCredential, o Options) *Tenants {
-	return &Tenants{cred: cred, o: o, byID: NewCache[tenant](o.MostTenants, 0)}
+	t := &Tenants{cred: cred, o: o, agent: agent(o), byID: NewCache[tenant](o.MostTenants, 0)}
+	_, t.bad = azcore.NewClient(o.Module, o.Version, runtime.PipelineOptions{}, &o.Client)
+	t.o.Client.Telemetry.Disabled = true // see agent; with it goes the check of the version
+	return t
+}
+
+// agent answers the User-Agent by the SDK's telemetry policy, which would put it
+// into each request at the cost of two allocations.
+func agent(o Options) string {
+	own := o.Client.Telemetry // the policy shortens the application's name in place
+	req, err := runtime.NewRequest(context.Background(), http.MethodGet, "https://localhost")
+	if err != nil {
+		return ""
+	}
+	_, _ = runtime.NewTelemetryPolicy(o.Module, o.Version, &own).Do(req) // ends in an error: there is no next policy
+	return req.Raw().Header.Get("User-Agent")
 }
 
 // Client answers the client of the tenant, a GUID in lower case. Beyond
@@ -63,6 +81,9 @@ func (t *Tenants) Client(id string) (*azcore.Client, error) {
 // the SDK's retry policy, then for each attempt front, the SDK's bearer
 // policy, behind, and the transport.
 func (t *Tenants) dial(id string, g *gate) (*azcore.Client, error) {
+	if t.bad != nil {
+		return nil, t.bad
+	}
 	ask := policy.TokenRequestOptions{Scopes: []string{t.o.Scope}, TenantID: id}
 	bearer := runtime.NewBearerTokenPolicy(&watched{t.cred, g}, ask.Scopes, &policy.BearerTokenOptions{
 		AuthorizationHandler: policy.AuthorizationHandler{

@@ -32,10 +32,10 @@ type transport struct {
 func NewTransport(t policy.Transporter, most int64) policy.Transporter {
 	switch client := t.(type) {
 	case nil:
-		t = newClient()
+		t = newDirect()
 	case *http.Client:
 		if client == nil {
-			t = newClient()
+			t = newDirect()
 			break
 		}
 		own := *client
@@ -47,19 +47,30 @@ func NewTransport(t policy.Transporter, most int64) policy.Transporter {
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// newClient answers the client used where the host brings none: as the
+// direct sends requests without an http.Client around the transport. Of what a
+// client does nothing is wanted here: no redirect is followed, there are no
+// cookies, and time is limited by contexts. But it copies each request's header
+// in case there will be a redirect.
+type direct struct{ *http.Transport }
+
+func (d direct) Do(req *http.Request) (*http.Response, error) { return d.RoundTrip(req) }
+
+// newDirect answers what is used where the host brings no transport: as the
 // standard library's, with more idle connections to the one host there is, a
 // bound on how long an answer may take to begin, and pings that find out dead
-// connections. It is not taken from http.DefaultTransport, which a program may
-// have replaced by anything.
-func newClient() *http.Client {
+// connections. Compressed answers are not asked for: to ask costs every call a
+// header map, and most answers are empty, a full batch's a few kilobytes. It is
+// not taken from http.DefaultTransport, which a program may have replaced by
+// anything.
+func newDirect() direct {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{CheckRedirect: stay, Transport: &http.Transport{
+	return direct{&http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
 		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
 		MaxIdleConns:          100,
-		MaxIdleConnsPerHost:   16,
+		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
@@ -109,14 +120,31 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodPatch {
 		// The SDK does not try a PATCH again whose answer breaks off: to it,
 		// this is a call that broke.
-		text, err := io.ReadAll(resp.Body)
+		text, err := readAll(resp.Body)
 		_ = resp.Body.Close()
 		if err != nil {
 			return nil, err
 		}
-		resp.Body = io.NopCloser(bytes.NewReader(text))
+		resp.Body = http.NoBody
+		if len(text) > 0 {
+			resp.Body = io.NopCloser(bytes.NewReader(text))
+		}
 	}
 	return resp, nil
+}
+
+// readAll is io.ReadAll at next to no cost where there is nothing to read.
+// HTTP/2 does not say by http.NoBody that an answer has none.
+func readAll(body io.Reader) ([]byte, error) {
+	first := make([]byte, 1)
+	switch _, err := io.ReadFull(body, first); err {
+	case nil:
+		return io.ReadAll(io.MultiReader(bytes.NewReader(first), body))
+	case io.EOF:
+		return nil, nil
+	default:
+		return nil, err
+	}
 }
 
 var errNeither = errors.New("neither an answer nor an error")

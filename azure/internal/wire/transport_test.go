@@ -62,8 +62,8 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			transporter := NewTransport(tt.t, 100)
-			if client, ok := transporter.(*transport).Transporter.(*http.Client); ok {
-				defer client.CloseIdleConnections()
+			if pool, ok := transporter.(*transport).Transporter.(interface{ CloseIdleConnections() }); ok {
+				defer pool.CloseIdleConnections()
 			}
 			req := request(t.Context(), t, http.MethodPatch, server.URL, "{}")
 			req.Header.Set("Authorization", "Bearer T1")
@@ -389,8 +389,8 @@ func TestNewConnectionAfter503(t *testing.T) {
 				})}
 				go func() { _ = server.Serve(network) }()
 				defer server.Close()
-				client, opened := newClient(), 0
-				inner := client.Transport.(*http.Transport)
+				client, opened := newDirect(), 0
+				inner := client.Transport
 				inner.Proxy, inner.Protocols = nil, &protocols
 				inner.DialContext = func(context.Context, string, string) (net.Conn, error) {
 					opened++
@@ -485,8 +485,7 @@ func TestPatchIsTriedAgainWhenItsAnswerBreaksOff(t *testing.T) {
 
 // A program may put anything in http.DefaultTransport.
 func TestOwnClientIsNotTheDefaultOne(t *testing.T) {
-	inner, ok := newClient().Transport.(*http.Transport)
-	require.True(t, ok)
+	inner := newDirect().Transport
 	if inner == http.DefaultTransport {
 		t.Error("shares connections with the whole program")
 	}
@@ -500,9 +499,9 @@ func TestOwnClientSpeaksHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	client := newClient()
+	client := newDirect()
 	defer client.CloseIdleConnections()
-	inner := client.Transport.(*http.Transport)
+	inner := client.Transport
 	inner.Proxy, inner.TLSClientConfig.RootCAs = nil, x509.NewCertPool()
 	inner.TLSClientConfig.RootCAs.AddCert(server.Certificate())
 	resp, err := NewTransport(client, 100).Do(request(t.Context(), t, http.MethodGet, server.URL, ""))
@@ -537,8 +536,8 @@ func TestRealNetworkFaults(t *testing.T) {
 		{"hangs up", hangsUp.URL, "the connection was closed without an answer", azure.OutcomeUnknown},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			own := newClient()
-			own.Transport.(*http.Transport).Proxy = nil
+			own := newDirect()
+			own.Proxy = nil
 			defer own.CloseIdleConnections()
 			all := pipelines(&forgetful{}, own, once, func(o *Options) { o.Client.InsecureAllowCredentialWithHTTP = true })
 			client, err := all.Client(tenantA)
@@ -568,4 +567,36 @@ func TestRealNetworkFaults(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
+}
+
+// What is read of an answer to a PATCH is the whole of it, whatever pieces it
+// comes in; one without a body is told by http.NoBody.
+func TestReadAll(t *testing.T) {
+	broken := errors.New("broken")
+	for _, tt := range []struct {
+		why  string
+		body io.Reader
+		want string
+		err  error
+	}{
+		{"nothing", strings.NewReader(""), "", nil},
+		{"one byte", strings.NewReader("a"), "a", nil},
+		{"byte by byte", iotest.OneByteReader(strings.NewReader("abc")), "abc", nil},
+		{"the end with the text", iotest.DataErrReader(strings.NewReader("abc")), "abc", nil},
+		{"broken at once", iotest.ErrReader(broken), "", broken},
+		{"broken behind a byte", io.MultiReader(strings.NewReader("a"), iotest.ErrReader(broken)), "a", broken},
+	} {
+		got, err := readAll(tt.body)
+		if string(got) != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %q, %v", tt.why, got, err)
+		}
+	}
+	transport := NewTransport(sender(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 204, Body: io.NopCloser(strings.NewReader(""))}, nil
+	}), 10)
+	resp, err := transport.Do(request(t.Context(), t, http.MethodPatch, "http://graph", "{}"))
+	require.NoError(t, err)
+	if resp.Body != http.NoBody {
+		t.Errorf("the body is a %T", resp.Body)
+	}
 }

@@ -78,6 +78,12 @@
 // each transaction, set pgx's default_query_exec_mode to exec, and do without
 // Listen.
 //
+// A transaction that waits ten seconds for its process is ended by the server
+// (idle_in_transaction_session_timeout, unless the connection has less): a
+// process that stands still would keep all others from the rows it locked. Of a
+// machine that is gone the server learns by tcp_keepalives_idle, which is two
+// hours on most systems, and is for the host to set.
+//
 // [Store.Listen] makes a store whose engines are woken when another process
 // makes a row due (NOTIFY on commit), and need not look by themselves.
 //

@@ -30,10 +30,20 @@ type postgres struct {
 const planned = "set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true)," +
 	" set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
 
+// ended ends a transaction whose process stands still, or is gone without the
+// server having noticed: it would keep its locks, and everybody else waiting,
+// for as long. A connection that asks for less has it.
+const ended = "set_config('idle_in_transaction_session_timeout', CASE WHEN current_setting('idle_in_transaction_session_timeout')::interval" +
+	" BETWEEN '1ms' AND '" + mostIdle + "' THEN current_setting('idle_in_transaction_session_timeout') ELSE '" + mostIdle + "' END, true)"
+
+// mostIdle is how long a transaction may wait for its process. Nothing is done
+// within one but reckoning.
+const mostIdle = "10s"
+
 // begin begins with a savepoint, to which the first lock may go back. The
 // settings stand before it, or they would go too.
 func (d postgres) begin(_ context.Context, c *session) (now int64, err error) {
-	if err := c.exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT " + planned + "; SAVEPOINT got"); err != nil {
+	if err := c.exec("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT " + planned + ", " + ended + "; SAVEPOINT got"); err != nil {
 		return 0, err
 	}
 	c.saved = true
@@ -65,21 +75,36 @@ func (d postgres) nextLease() string {
 
 func (postgres) harmless(error) bool { return false }
 
-func (postgres) explain(err error) error { return err }
+// explain says what a pooler does to statements that were prepared on another
+// connection of the server's.
+func (postgres) explain(err error) error {
+	switch sqlState(err) {
+	case "42P05", "26000":
+		return fmt.Errorf("%w (behind a pooler of transactions, open the database with pgx's default_query_exec_mode=exec)", err)
+	}
+	return err
+}
 
-// again: what others have done may be over the next time, and a transaction
-// whose connection was lost before its commit has done nothing.
-func (postgres) again(err error) bool {
+// sqlState answers PostgreSQL's code of an error, empty where it has none.
+func sqlState(err error) string {
 	if state, ok := errors.AsType[interface {
 		error
 		SQLState() string
 	}](err); ok {
-		switch code := state.SQLState(); code {
-		case "40001", "40P01", "57P01", "57P02", "57P03":
-			return true // serialization, deadlock, shutdown, crash, starting up
-		default:
-			return strings.HasPrefix(code, "08") // connection
-		}
+		return state.SQLState()
+	}
+	return ""
+}
+
+// again: what others have done may be over the next time, and a transaction
+// whose connection was lost before its commit has done nothing.
+func (postgres) again(err error) bool {
+	switch code := sqlState(err); code {
+	case "":
+	case "40001", "40P01", "57P01", "57P02", "57P03", "25P03":
+		return true // serialization, deadlock, shutdown, crash, starting up, stood still
+	default:
+		return strings.HasPrefix(code, "08") // connection
 	}
 	return errors.Is(err, errAborted) || lost(err)
 }
