@@ -74,13 +74,13 @@ func measure(ctx context.Context, p plan) (*cell, error) {
 		}
 	}
 	watch := watchMemory()
-	for _, step := range []func(context.Context) error{b.fill, b.unchanged, b.turns, b.weigh, b.bare} {
+	for _, step := range []func(context.Context) error{b.fill, b.unchanged, b.turns, b.weigh} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
-	b.cell.Memory = watch.end()
-	return b.cell, nil
+	b.cell.Memory, b.cell.Load = watch.end(), loadOf()
+	return b.cell, b.bare(ctx) // after the memory: it holds many rows
 }
 
 // profiled runs do, under a profile where that is wanted.

@@ -55,9 +55,10 @@ type cell struct {
 	Tenants      int
 	Measurements []*measurement
 	Memory       memory
-	Worker       memory // of one worker process; zero: workers were engines of the one process
-	FilledBytes  int64  // on disk, when every device was new and reported once
-	UsedBytes    int64  // at the end
+	Worker       memory  // of one worker process; zero: workers were engines of the one process
+	FilledBytes  int64   // on disk, when every device was new and reported once
+	UsedBytes    int64   // at the end
+	Load         float64 // of the machine, the mean of the last minute at the end; zero: not known
 }
 
 // add notes a round of a measurement.

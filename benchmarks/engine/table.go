@@ -27,11 +27,18 @@ func (r *results) machineText() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v; %d rounds of each.\n", r.Machine, r.Rounds)
 	said := map[string]bool{}
+	var loads []float64
 	for _, c := range r.sorted() {
+		if c.Load > 0 {
+			loads = append(loads, c.Load)
+		}
 		if c.Database != "" && !said[c.Database] {
 			said[c.Database] = true
 			fmt.Fprintf(&b, "%s.\n", c.Database)
 		}
+	}
+	if len(loads) > 0 {
+		fmt.Fprintf(&b, "The machine's load at the end of each cell: %v.\n", figureOf(loads))
 	}
 	return b.String()
 }
