@@ -134,8 +134,8 @@
 // # Cost
 //
 // Claim, Queues, NextDue and Tally go through indexes that hold only rows with
-// work, and through counts that every transaction keeps: they cost the same at
-// 10,000 and at 1,000,000 rows. Tally reads in addition as many entries as rows
+// work, and through counts that every transaction keeps: they read as much at
+// 10,000 as at 1,000,000 rows, of which more is in no cache then. Tally reads in addition as many entries as rows
 // are older than what it was asked for, and Queues and Claim pass by the rows
 // that are under a lease.
 //
