@@ -218,14 +218,15 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 }
 
 // settleClaims ends the claim of a record that was removed while another owns
-// the id: nothing is sent for it.
+// the id, or may own it: nothing is sent for it. Where those others are
+// superseded, the removal is the device's, but its object is left alone.
 func (t *target) settleClaims(r, before *record) {
 	if r.State != compliance.StateRemoved || before.State == compliance.StateRemoved && before.Host != "" {
 		return
 	}
-	if !t.newest(r) {
-		t.find(r.Host).Released = true
-	}
+	live, superseded := t.rivals(r)
+	own := t.find(r.Host)
+	own.Released, own.Claimed = own.Released || live, own.Claimed || superseded
 }
 
 // observed lets what waited for a change go on: a refusal that concerned an

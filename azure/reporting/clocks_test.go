@@ -105,6 +105,32 @@ func TestClockOfTheStore(t *testing.T) {
 	}
 }
 
+// An engine that begins beside a store whose clock is behind, with nothing due
+// yet, learns of the difference, and does not look again and again until then.
+func TestBeginsBesideAClockThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var clock skewed
+		counting := &faulty{Store: memstore.New(&memstore.Options{Clock: clock.now})}
+		h := newTrialOn(t, counting, nil)
+		stop := h.run()
+		h.see(pc(nil))
+		time.Sleep(6 * 24 * time.Hour)
+		stop()
+		clock.by.Store(int64(-2 * 24 * time.Hour))
+		engine := engineOn(t, counting, h.azure, &reporting.Options{Poll: time.Minute})
+		counting.mu.Lock()
+		counting.calls = map[string]int{}
+		counting.mu.Unlock()
+		defer run(t, engine)()
+		time.Sleep(2 * 24 * time.Hour)
+		counting.mu.Lock()
+		defer counting.mu.Unlock()
+		if n, most := counting.calls["NextDue"], 2*24*60+100; n > most {
+			t.Errorf("it looked %d times, want at most %d: once every Poll", n, most)
+		}
+	})
+}
+
 // A parked tenant is tried by the store's clock too.
 func TestParkedUnderASkewedClock(t *testing.T) {
 	for _, by := range []time.Duration{24 * time.Hour, -24 * time.Hour} {

@@ -252,3 +252,72 @@ func TestEventsAfterForget(t *testing.T) {
 		}
 	})
 }
+
+// What befell the tenant before does not count against a pair that is to be
+// closed: a message that fails after hours without a token is sent again.
+func TestClosingAfterHoursWithoutAToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(time.Minute)
+		h.azure.refuse(noToken)
+		h.see(phone(func(o *reporting.Observation) { o.UserID = userB }))
+		time.Sleep(12 * time.Hour)
+		refused, when := 0, time.Time{}
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			if r.UserID == userA && refused == 0 {
+				refused, when = 1, time.Now()
+				return azure.Receipt{}, &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+			}
+			return h.azure.accept(r)
+		})
+		time.Sleep(2 * time.Hour)
+		var last sent
+		for _, s := range h.azure.all("report") {
+			if s.report.UserID == userA {
+				last = s
+			}
+		}
+		if refused == 0 || !last.at.After(when) || last.report.State != removed {
+			t.Errorf("refused at %v, sent last at %v", when, last.at)
+		}
+	})
+}
+
+// A record of which nothing tells when it was enrolled is removed beside one
+// that another enrolment superseded: it is the device's removal. The object is
+// left alone, since the superseded record may be of a later enrolment than it.
+func TestRemovalBesideASupersededRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		began := time.Now()
+		as := func(device string, s compliance.State, enrolled time.Duration, id string) {
+			h.see(pc(func(o *reporting.Observation) {
+				o.DeviceID, o.State, o.AzureDeviceID = device, s, id
+				if enrolled > 0 {
+					o.EnrolledAt = began.Add(enrolled)
+					o.EnrollmentID = o.EnrolledAt.String()
+				}
+			}))
+			time.Sleep(time.Minute)
+		}
+		as("old", nonCompliant, 1*time.Millisecond, deviceID)
+		as("new", removed, 2*time.Millisecond, deviceID)
+		as("twin", compliant, 0, deviceID)
+		as("new", compliant, 3*time.Millisecond, deviceID2)
+		if got := h.azure.state(deviceID); got != compliant {
+			t.Fatalf("Azure holds %v", got)
+		}
+		as("twin", removed, 0, deviceID)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v after the removal, sent: %q", got, h.lines())
+		}
+		as("old", removed, 1*time.Millisecond, deviceID)
+		time.Sleep(20 * 24 * time.Hour)
+		if n := len(h.azure.all("delete")); n != 0 {
+			t.Errorf("%d deletions", n)
+		}
+	})
+}

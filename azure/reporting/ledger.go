@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/compliance"
 )
 
 // call is what was claimed of one queue and sent together.
@@ -66,6 +67,9 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 				}
 			}
 			if !lost {
+				if n.row.Claims > 1 && t.calling && (i >= len(c.errands) || n.act == actCheck || n.act == actDelete) {
+					t.unsure(compliance.StateUnspecified, tx.Now()) // of an earlier call there is no outcome yet
+				}
 				row.LeaseUntil, row.ClaimedAt, row.Claims = time.Time{}, time.Time{}, 0
 				t.calling = false
 				if i < len(c.errands) && n.fault() == nil {

@@ -435,3 +435,132 @@ func TestNobodyWaitsForOneThatAlwaysComesBack(t *testing.T) {
 		}
 	})
 }
+
+// The same where the next try is refused: that says nothing of the one that was
+// lost, and the device turns back to what was accepted before.
+func TestTurnsBackAfterALostReportAndARefusal(t *testing.T) {
+	for _, before := range []compliance.State{compliant, nonCompliant} {
+		t.Run(before.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[before]
+				h := newTrial(t, nil)
+				dying := &crash{Store: h.store}
+				stop := run(t, engineOn(t, dying, h.azure, nil))
+				h.see(pc(in(before)))
+				time.Sleep(10 * time.Minute)
+				dying.armed.Store(true)
+				h.see(pc(in(between)))
+				time.Sleep(10 * time.Second)
+				stop()
+				if got := h.azure.state(deviceID); got != between {
+					t.Fatalf("Azure holds %v, want the lost report's %v", got, between)
+				}
+				h.azure.refuse(forbidden)
+				stop = h.run()
+				time.Sleep(3 * time.Minute) // the lease ends, and the report is tried again
+				stop()
+				h.azure.play(nil)
+				h.see(pc(in(before)))
+				defer h.run()()
+				time.Sleep(2 * time.Hour)
+				if got := h.azure.state(deviceID); got != before {
+					t.Errorf("Azure holds %v, want %v", got, before)
+				}
+			})
+		})
+	}
+}
+
+// The same where what is due next is a question about an earlier user's pair:
+// the device turns back before it is asked, while it is, or after.
+func TestTurnsBackAfterALostReportAndAQuestion(t *testing.T) {
+	for _, turns := range []string{"before it is asked", "while it is asked", "after it was asked"} {
+		t.Run(turns, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				h.azure.later.Store(true)
+				var takes time.Duration
+				h.azure.check = func(_ context.Context, r azure.Receipt) (azure.Receipt, error) {
+					if r.Removal == azure.RemovalUnspecified {
+						r.State = status.Successful
+					} else {
+						time.Sleep(takes)
+					}
+					return r, nil // the closing stays in progress
+				}
+				of := func(user string, s compliance.State) reporting.Observation {
+					return phone(func(o *reporting.Observation) { o.UserID, o.State = user, s })
+				}
+				dying := &crash{Store: h.store}
+				stop := run(t, engineOn(t, dying, h.azure, nil))
+				h.see(of(userA, nonCompliant))
+				time.Sleep(time.Minute)
+				h.see(of(userB, nonCompliant))
+				time.Sleep(time.Hour)
+				dying.armed.Store(true)
+				h.see(of(userB, compliant))
+				time.Sleep(10 * time.Second)
+				stop()
+				if got := h.azure.state(deviceID); got != compliant {
+					t.Fatalf("Azure holds %v, want the lost report's", got)
+				}
+				time.Sleep(20 * time.Minute) // the question is overdue
+				takes = 20 * time.Second
+				if turns == "before it is asked" {
+					h.see(of(userB, nonCompliant))
+				}
+				defer h.run()()
+				time.Sleep(10 * time.Second)
+				if turns == "while it is asked" {
+					h.see(of(userB, nonCompliant))
+				}
+				if turns == "after it was asked" {
+					// Before the lost report is made again.
+					require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+					time.Sleep(time.Minute)
+					h.see(of(userB, nonCompliant))
+					require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+				}
+				time.Sleep(time.Hour)
+				if got := h.azure.state(deviceID); got != nonCompliant {
+					t.Errorf("Azure holds %v, want %v", got, nonCompliant)
+				}
+			})
+		})
+	}
+}
+
+// A removal is final however late it comes, also where it was seen before
+// anything that is known of the device. Where the host knows enrolments, one
+// that names none and was seen before this one began is of another.
+func TestRemovalSeenBeforeAllElse(t *testing.T) {
+	for name, tc := range map[string]struct {
+		enrolled time.Duration // before the check-in; zero: the host does not know
+		removed  time.Duration // before the check-in
+		want     compliance.State
+	}{
+		"a host that knows no enrolments":         {0, time.Hour, removed},
+		"of this enrolment":                       {2 * time.Hour, time.Hour, removed},
+		"seen before this enrolment":              {30 * time.Minute, time.Hour, compliant},
+		"as early as this enrolment, to a second": {time.Hour, time.Hour, removed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				now := time.Now()
+				h.see(pc(func(o *reporting.Observation) {
+					if tc.enrolled > 0 {
+						o.EnrollmentID, o.EnrolledAt = "e1", now.Add(-tc.enrolled)
+					}
+				}))
+				time.Sleep(time.Minute)
+				h.see(pc(func(o *reporting.Observation) { o.State, o.SeenAt = removed, now.Add(-tc.removed) }))
+				time.Sleep(time.Hour)
+				if got := h.azure.state(deviceID); got != tc.want {
+					t.Errorf("Azure holds %v, want %v", got, tc.want)
+				}
+			})
+		})
+	}
+}

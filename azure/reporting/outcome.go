@@ -66,6 +66,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	t.Doubts = slices.DeleteFunc(t.Doubts, func(d doubt) bool { return !d.Until.After(now) || d.Until.Sub(now) > 2*o.Linger })
 	if n.row.Claims > 1 || lost {
 		t.doubt(compliance.StateUnspecified, now.Add(o.Linger))
+		if !accepted {
+			t.unsure(compliance.StateUnspecified, n.row.ClaimedAt) // nobody knows of what standing it was
+		}
 	}
 	if !accepted && failed.Outcome == azure.OutcomeUnknown && failed.StatusCode == 0 {
 		t.doubt(n.report.State, now.Add(o.Linger))

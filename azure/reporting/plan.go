@@ -25,6 +25,10 @@ func (t *target) plan(row *Row, now time.Time, k *rules) bool {
 		return false
 	}
 	d := t.decide(now, k)
+	if t.calling && (d.act == actCheck || d.act == actDelete) {
+		t.unsure(compliance.StateUnspecified, now) // its queue will not say so any more
+		d = t.decide(now, k)
+	}
 	before := *row
 	row.Queue, row.Due, row.Urgency = "", time.Time{}, 0
 	if d.act != actNothing {

@@ -110,15 +110,21 @@ func (r *record) compare(o *Observation) order {
 }
 
 // removedBy reports whether o, which is older than what is known, is the removal
-// of r's enrolment.
+// of r's enrolment. One that names no enrolment is, unless it was seen before
+// this enrolment began.
 func (r *record) removedBy(o *Observation) bool {
 	if o.State != compliance.StateRemoved || r.State == compliance.StateRemoved {
 		return false
 	}
-	if o.EnrollmentID != "" {
+	switch {
+	case o.EnrollmentID != "":
 		return o.EnrollmentID == r.Enrolment
+	case r.Enrolment == "":
+		return true
+	case r.EnrolledAt.IsZero():
+		return !o.SeenAt.Before(r.FirstSeen)
 	}
-	return !o.SeenAt.Before(r.FirstSeen)
+	return !o.SeenAt.Before(r.EnrolledAt)
 }
 
 // enrol begins a new enrolment: the removal is over, what MSAL said is too,

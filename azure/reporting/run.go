@@ -176,9 +176,17 @@ func (r *run) look() {
 		r.failed(err)
 		return
 	}
-	if !due.IsZero() {
-		r.lookBy(r.e.until(due))
+	if due.IsZero() {
+		return
 	}
+	if r.e.until(due) <= 0 {
+		// The store, whose clock rules, says that it is still to come.
+		if err := r.e.update(r.ctx, func(Tx) error { return nil }); err != nil {
+			r.failed(err)
+			return
+		}
+	}
+	r.lookBy(r.e.until(due))
 }
 
 // lookBy has the store asked again after a while, if it is not before.

@@ -120,10 +120,11 @@ type closing struct {
 	UPN      string         `json:"upn,omitempty"`
 
 	// Message is the report of it that is in progress. Retry is when to try
-	// again after Tries failures.
+	// again after Tries failures, of which some were Refused for good.
 	Message *message  `json:"message,omitempty"`
 	Retry   time.Time `json:"retry,omitzero"`
 	Tries   int       `json:"tries,omitempty"`
+	Refused int       `json:"refused,omitempty"`
 }
 
 // failed says when to close a pair again that could not be. It answers false
@@ -137,11 +138,13 @@ func (c *closing) failed(e *azure.Error, now time.Time) bool {
 	c.Tries++
 	switch {
 	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
-		c.Retry = now.Add(absentRetry(c.Tries))
-		return c.Tries <= 5 // then it is no replication any more
+		c.Refused++
+		c.Retry = now.Add(absentRetry(c.Refused))
+		return c.Refused <= 5 // then it is no replication any more
 	case final(e):
-		c.Retry = now.Add(backOff(c.Tries, time.Minute, 24*time.Hour))
-		return c.Tries <= 10 // some seventeen hours
+		c.Refused++
+		c.Retry = now.Add(backOff(c.Refused, time.Minute, 24*time.Hour))
+		return c.Refused <= 10 // some seventeen hours
 	}
 	c.Retry = now.Add(max(e.RetryAfter, backOff(c.Tries, 5*time.Second, 15*time.Minute)))
 	return true
@@ -339,15 +342,19 @@ func (t *target) claimants() int {
 	return n
 }
 
-// newest reports whether r was enrolled after every other record that claims
-// the id: its removal is the device's. Where nothing tells, a removal only
-// releases its claim.
-func (t *target) newest(r *record) bool {
+// rivals reports whether others claim the id of which nothing tells that r was
+// enrolled after them: live ones, and such as are superseded themselves.
+func (t *target) rivals(r *record) (live, superseded bool) {
 	for i := range t.Records {
 		other := &t.Records[i]
-		if other.Host != r.Host && other.live() && !r.enrolledAfter(other) {
-			return false
+		if other.Host == r.Host || !other.live() || r.enrolledAfter(other) {
+			continue
+		}
+		if t.superseded(other) {
+			superseded = true
+		} else {
+			live = true
 		}
 	}
-	return true
+	return live, superseded
 }
