@@ -163,6 +163,11 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	if fresh {
 		rec = &record{key: k, enrolment: o.EnrollmentID, enrolled: enrolled}
 	}
+	if ahead := now.Add(5 * time.Minute); rec.seen.After(ahead) {
+		// Under a clock that was set back since: it orders nothing any more.
+		rec.gray = rec.gray || !rec.marked.After(ahead)
+		rec.seen, rec.marked = time.Time{}, time.Time{}
+	}
 	anew := !fresh && o.EnrollmentID != "" && o.EnrollmentID != rec.enrolment
 	tie, late := false, false
 	switch {
@@ -263,7 +268,7 @@ func (r *rules) take(o reporting.Observation, now time.Time) effect {
 	rec.count++
 	equal := !fresh && !anew && before.state == rec.state && before.code == rec.code && before.azureID == rec.azureID && before.user == rec.user &&
 		before.inventory == rec.inventory && before.upn == rec.upn && before.waits == rec.waits
-	if !equal || rec.state != compliance.StateCompliant || seen.Sub(rec.marked) >= time.Hour {
+	if !equal || rec.state == compliance.StateNonCompliant || rec.state == compliance.StateRemoved || seen.Sub(rec.marked) >= time.Hour {
 		rec.marked = rec.seen
 	}
 	what := differing

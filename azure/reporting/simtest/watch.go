@@ -33,7 +33,9 @@ type history struct {
 	inventory azure.Inventory
 	unknown   bool // something since may have been applied, or not
 	maybe     compliance.State
-	refused   time.Time // when it was refused for good, and nothing accepted since
+	claims    map[string]bool // users for whom compliance was claimed since, without an answer
+	heard     *process        // who heard what was accepted, and has not written it
+	refused   time.Time       // when it was refused for good, and nothing accepted since
 	why       azure.Kind
 	lastC     time.Time // when compliant was accepted last, by the store's clock
 	wish      wish      // what it was sent for
@@ -208,8 +210,8 @@ func (x *watch) reports(c *call, k ref, r azure.Report) {
 func (x *watch) needed(c *call, k ref, r azure.Report, t *target, h *history) {
 	w, s := x.w, t.now()
 	if r.State == compliance.StateRemoved || h.at.IsZero() || h.unknown || !h.refused.IsZero() || h.message != "" ||
-		c.began.Sub(h.doubt) < 15*time.Minute || s.aim == vague || s.conflict {
-		return
+		c.began.Sub(h.doubt) < 15*time.Minute || s.aim == vague || s.conflict || h.wish.conflict {
+		return // of two between which nothing tells, either's inventory is right
 	}
 	age := w.clock.store(c.began).Sub(w.clock.store(h.at))
 	same := h.state == r.State && h.user == userOf(r) && h.wish.owner == s.owner && h.wish.enrolment == s.enrolment && h.wish.inventory == s.inventory && h.wish.upn == s.upn
@@ -255,8 +257,9 @@ func (x *watch) admits(s wish, t *target, h *history, r azure.Report) bool {
 	case s.aim == hold && !windows && !mine:
 		return r.State == compliance.StateRemoved && t.users[userOf(r)]
 	case s.aim == hold && r.State == compliance.StateCompliant:
-		// Only what was claimed before, and had no answer.
-		return h.unknown && h.maybe == compliance.StateCompliant
+		// Only what was claimed before, and had no answer that is known.
+		return h.unknown && h.maybe == compliance.StateCompliant || h.claims[userOf(r)] ||
+			h.heard != nil && h.state == compliance.StateCompliant && h.user == userOf(r)
 	case s.aim == hold:
 		// To make sure of what Azure holds, but never to take a claim back that
 		// was accepted.
@@ -322,6 +325,12 @@ func (x *watch) ended(c *call, gone bool) {
 			continue
 		case gone || e != nil && e.Outcome == azure.OutcomeUnknown:
 			h.unknown, h.maybe, h.doubt = true, r.State, time.Now()
+			if r.State == compliance.StateCompliant {
+				if h.claims == nil {
+					h.claims = map[string]bool{}
+				}
+				h.claims[userOf(r)] = true
+			}
 		case e != nil:
 			if e.Kind == azure.ErrRejected {
 				h.refused, h.why = time.Now(), e.Kind
@@ -334,8 +343,9 @@ func (x *watch) ended(c *call, gone bool) {
 			if t := w.rules.wishes[k]; t != nil {
 				s = t.at(c.began)
 			}
+			delete(h.claims, userOf(r))
 			*h = history{
-				doubt: h.doubt, wish: s, state: r.State, user: userOf(r), at: rec.AcceptedAt, began: c.began, inventory: mended(r.Inventory), lastC: h.lastC, message: rec.MessageID, open: r,
+				doubt: h.doubt, claims: h.claims, heard: c.p, wish: s, state: r.State, user: userOf(r), at: rec.AcceptedAt, began: c.began, inventory: mended(r.Inventory), lastC: h.lastC, message: rec.MessageID, open: r,
 			}
 			if rec.State == status.Successful {
 				h.message = ""
@@ -359,6 +369,11 @@ func (x *watch) stored(p *process, rows []reporting.Row) {
 		}
 	}
 	delete(x.pending, p)
+	for _, r := range rows {
+		if h := x.sent[ref{r.Tenant, r.ID}]; h != nil && h.heard == p && r.Claims == 0 {
+			h.heard = nil
+		}
+	}
 	for l := range x.heard[p] {
 		if slices.ContainsFunc(rows, func(r reporting.Row) bool { return r.Tenant == l.tenant && r.ID == "" }) {
 			if x.parked[l] == nil {
