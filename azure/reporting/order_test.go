@@ -2,9 +2,7 @@ package reporting_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -275,70 +273,6 @@ func TestFlappingDevice(t *testing.T) {
 	})
 }
 
-// crash is a store that a process loses after its next claim: whatever it does
-// then fails.
-type crash struct {
-	reporting.Store
-	armed, dead atomic.Bool
-}
-
-var errCrashed = errors.New("the process is dead")
-
-func (c *crash) Claim(ctx context.Context, claim reporting.Claim) ([]reporting.Row, error) {
-	if c.dead.Load() {
-		return nil, errCrashed
-	}
-	rows, err := c.Store.Claim(ctx, claim)
-	if len(rows) > 0 && c.armed.Load() {
-		c.dead.Store(true)
-	}
-	return rows, err
-}
-
-func (c *crash) Update(ctx context.Context, fn func(tx reporting.Tx) error) error {
-	if c.dead.Load() {
-		return errCrashed
-	}
-	return c.Store.Update(ctx, fn)
-}
-
-// A process dies between a report and the writing of its outcome, and the
-// device turns back to what was accepted before: another engine, to which the
-// standing is nothing new, sends it all the same.
-func TestTurnsBackWhileAReportIsLost(t *testing.T) {
-	for _, before := range []compliance.State{compliant, nonCompliant} {
-		for _, arrives := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%v, the report arrived: %v", before, arrives), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[before]
-					h := newTrial(t, nil)
-					dying := &crash{Store: h.store}
-					stop := run(t, engineOn(t, dying, h.azure, nil))
-					h.see(pc(in(before)))
-					time.Sleep(10 * time.Minute)
-					dying.armed.Store(true)
-					h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-						if arrives {
-							h.azure.arrive(r)
-						}
-						return azure.Receipt{}, new(noAnswer)
-					})
-					h.see(pc(in(between)))
-					time.Sleep(10 * time.Second)
-					stop()
-					h.azure.play(nil)
-					h.see(pc(in(before)))
-					defer h.run()()
-					time.Sleep(10 * time.Minute)
-					if got := h.azure.state(deviceID); got != before {
-						t.Errorf("Azure holds %v, want %v", got, before)
-					}
-				})
-			})
-		}
-	}
-}
-
 // What a report failed with says nothing of a standing that came to be while
 // it was under way: that one is sent at once.
 func TestFailureOfAnEarlierStanding(t *testing.T) {
@@ -375,32 +309,6 @@ func TestFailureOfAnEarlierStanding(t *testing.T) {
 	}
 }
 
-// A process dies while its call is stuck, and the call arrives after that of
-// the engine that takes over. Nobody records what came of it; the newest
-// standing is sent once more.
-func TestLateCallOfADeadProcess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newTrial(t, nil)
-		dying := &crash{Store: h.store}
-		dying.armed.Store(true)
-		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-			h.azure.play(nil)
-			time.AfterFunc(3*time.Minute, func() { h.azure.arrive(r) })
-			return azure.Receipt{}, new(noAnswer)
-		})
-		h.see(pc(nil))
-		stop := run(t, engineOn(t, dying, h.azure, nil))
-		time.Sleep(time.Second)
-		stop()
-		h.see(pc(in(nonCompliant)))
-		defer h.run()()
-		time.Sleep(20 * time.Minute)
-		if got := h.azure.state(deviceID); got != nonCompliant {
-			t.Errorf("Azure holds %v", got)
-		}
-	})
-}
-
 // A device that has something urgent to report again each time it was reported
 // lets the others of its urgency go in between.
 func TestNobodyWaitsForOneThatAlwaysComesBack(t *testing.T) {
@@ -434,100 +342,6 @@ func TestNobodyWaitsForOneThatAlwaysComesBack(t *testing.T) {
 			t.Errorf("of 20 others %d were reported, in %d calls", others, all)
 		}
 	})
-}
-
-// The same where the next try is refused: that says nothing of the one that was
-// lost, and the device turns back to what was accepted before.
-func TestTurnsBackAfterALostReportAndARefusal(t *testing.T) {
-	for _, before := range []compliance.State{compliant, nonCompliant} {
-		t.Run(before.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[before]
-				h := newTrial(t, nil)
-				dying := &crash{Store: h.store}
-				stop := run(t, engineOn(t, dying, h.azure, nil))
-				h.see(pc(in(before)))
-				time.Sleep(10 * time.Minute)
-				dying.armed.Store(true)
-				h.see(pc(in(between)))
-				time.Sleep(10 * time.Second)
-				stop()
-				if got := h.azure.state(deviceID); got != between {
-					t.Fatalf("Azure holds %v, want the lost report's %v", got, between)
-				}
-				h.azure.refuse(forbidden)
-				stop = h.run()
-				time.Sleep(3 * time.Minute) // the lease ends, and the report is tried again
-				stop()
-				h.azure.play(nil)
-				h.see(pc(in(before)))
-				defer h.run()()
-				time.Sleep(2 * time.Hour)
-				if got := h.azure.state(deviceID); got != before {
-					t.Errorf("Azure holds %v, want %v", got, before)
-				}
-			})
-		})
-	}
-}
-
-// The same where what is due next is a question about an earlier user's pair:
-// the device turns back before it is asked, while it is, or after.
-func TestTurnsBackAfterALostReportAndAQuestion(t *testing.T) {
-	for _, turns := range []string{"before it is asked", "while it is asked", "after it was asked"} {
-		t.Run(turns, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h := newTrial(t, nil)
-				h.azure.later.Store(true)
-				var takes time.Duration
-				h.azure.check = func(_ context.Context, r azure.Receipt) (azure.Receipt, error) {
-					if r.Removal == azure.RemovalUnspecified {
-						r.State = status.Successful
-					} else {
-						time.Sleep(takes)
-					}
-					return r, nil // the closing stays in progress
-				}
-				of := func(user string, s compliance.State) reporting.Observation {
-					return phone(func(o *reporting.Observation) { o.UserID, o.State = user, s })
-				}
-				dying := &crash{Store: h.store}
-				stop := run(t, engineOn(t, dying, h.azure, nil))
-				h.see(of(userA, nonCompliant))
-				time.Sleep(time.Minute)
-				h.see(of(userB, nonCompliant))
-				time.Sleep(time.Hour)
-				dying.armed.Store(true)
-				h.see(of(userB, compliant))
-				time.Sleep(10 * time.Second)
-				stop()
-				if got := h.azure.state(deviceID); got != compliant {
-					t.Fatalf("Azure holds %v, want the lost report's", got)
-				}
-				time.Sleep(20 * time.Minute) // the question is overdue
-				takes = 20 * time.Second
-				if turns == "before it is asked" {
-					h.see(of(userB, nonCompliant))
-				}
-				defer h.run()()
-				time.Sleep(10 * time.Second)
-				if turns == "while it is asked" {
-					h.see(of(userB, nonCompliant))
-				}
-				if turns == "after it was asked" {
-					// Before the lost report is made again.
-					require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
-					time.Sleep(time.Minute)
-					h.see(of(userB, nonCompliant))
-					require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
-				}
-				time.Sleep(time.Hour)
-				if got := h.azure.state(deviceID); got != nonCompliant {
-					t.Errorf("Azure holds %v, want %v", got, nonCompliant)
-				}
-			})
-		})
-	}
 }
 
 // A removal is final however late it comes, also where it was seen before
