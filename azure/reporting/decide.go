@@ -196,7 +196,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 		d.trigger, d.urgency = azure.TriggerSync, urgencyCompliant
 	case t.Sync == askedMany:
 		d.trigger, d.urgency = azure.TriggerSync, urgencyInventory
-	case t.otherUser(r), k.carried(r.Platform, r.Inventory) != t.Accepted.Inventory:
+	case t.otherUser(r), k.carried(r.Platform, r.Inventory) != t.Accepted.Inventory, len(t.Unsure) > 0:
 		d.trigger, d.urgency = azure.TriggerInventory, urgencyInventory
 	default:
 		d.trigger, d.urgency = azure.TriggerRefresh, urgencyRefresh

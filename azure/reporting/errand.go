@@ -68,12 +68,15 @@ func newErrand(row Row, k *rules) (*errand, bool, error) {
 }
 
 // news answers the inventory to send: on Windows what Microsoft does not have
-// yet, unless the report is a full one; on the partner channel all of it, for
-// nobody documents what leaving a field out means there.
+// yet, unless the report is a full one, or what Microsoft has is not known; on
+// the partner channel all of it, for nobody documents what leaving a field out
+// means there.
 func (n *errand) news() azure.Inventory {
-	had := n.target.Accepted
+	t := &n.target
+	had := t.Accepted
+	unsure := t.calling || t.Again || len(t.Unsure)+len(t.Doubts) > 0
 	if n.report.Platform != azure.PlatformWindows || n.trigger == azure.TriggerRefresh || n.trigger == azure.TriggerSync ||
-		had == nil || had.State == compliance.StateRemoved {
+		had == nil || had.State == compliance.StateRemoved || unsure {
 		return n.carried
 	}
 	news := n.carried

@@ -200,3 +200,43 @@ func TestLateCallOfADeadProcess(t *testing.T) {
 		}
 	})
 }
+
+// The same of an inventory: what a lost report had said of the device is said
+// anew, though nothing else is known to have changed.
+func TestInventoryTurnsBackAfterALostReport(t *testing.T) {
+	for _, state := range []compliance.State{compliant, nonCompliant} { // that it turns back in
+		t.Run(state.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				see := func(s compliance.State, version string) {
+					h.see(pc(func(o *reporting.Observation) {
+						o.State, o.Inventory = s, azure.Inventory{DeviceName: "PC 1", OSVersion: version}
+					}))
+					time.Sleep(time.Second)
+				}
+				see(compliant, "10")
+				held := "10"
+				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+					held = r.Inventory.OSVersion
+					return azure.Receipt{}, new(noAnswer)
+				})
+				see(compliant, "11")
+				if held != "11" {
+					t.Fatalf("sent version %q", held)
+				}
+				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+					if v := r.Inventory.OSVersion; v != "" {
+						held = v
+					}
+					return h.azure.accept(r)
+				})
+				see(state, "10")
+				time.Sleep(time.Hour)
+				if held != "10" {
+					t.Errorf("Azure holds version %q", held)
+				}
+			})
+		})
+	}
+}
