@@ -105,9 +105,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.closed(n, now)
 		}
 		switch user := t.user(); {
+		case c == nil && (user == "" || n.closing.UserID == user):
+			t.unsure(compliance.StateRemoved, now) // the device, or its user, came back meanwhile
 		case user == "":
-		case c == nil && n.closing.UserID == user:
-			t.Again, t.Linger = true, now // the user came back meanwhile
 		case c != nil && n.closing.UserID != user && t.Accepted != nil && t.Accepted.UserID == user && !t.Accepted.closing():
 			// The closing of an earlier user's pair came after the report of
 			// the present one. Whether Microsoft keeps a standing for a pair
