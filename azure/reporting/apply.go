@@ -174,7 +174,8 @@ func (t *target) leave(r *record, linked, told bool) {
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) &&
+		t.Message == nil && t.Resync == resyncNot {
 		return
 	}
 	t.close(closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN})
@@ -209,7 +210,7 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
 		}
 	}
-	if told || t.Accepted != nil || !t.Floor.IsZero() {
+	if told || t.calling || t.Accepted != nil || !t.Floor.IsZero() {
 		closed(before)
 	}
 	if a := t.Accepted; a != nil && a.State != compliance.StateRemoved && a.Platform != azure.PlatformWindows {
@@ -242,10 +243,16 @@ func (t *target) observed(other, claimed bool, now time.Time) {
 	if !claimed {
 		return
 	}
-	if t.Close != nil && t.Close.Message != nil {
+	c := t.Close
+	if c == nil {
+		return
+	}
+	if t.Close = nil; c.Message != nil {
 		t.unsure(compliance.StateRemoved, now)
 	}
-	t.Close = nil
+	if user := t.user(); user != "" && c.Platform != azure.PlatformWindows && c.UserID != "" && c.UserID != user {
+		t.Closing = append(t.Closing, *c) // of another's pair
+	}
 }
 
 // forgive ends a refusal of an earlier standing, and the wait after a failure
