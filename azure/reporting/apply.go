@@ -117,7 +117,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if moved {
 		from.DeleteAt = time.Time{} // it came back, under another id
 		user := from.user()
-		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
+		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told, now)
 		from.anotherUser(user, told, now)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
@@ -164,10 +164,22 @@ func (t *target) claim(r *record) {
 	}
 }
 
+// release takes a record out, whose standing may have counted till now: what it was
+// refused for, or held, is not the next one's.
+func (t *target) release(host string, now time.Time) (owned bool) {
+	if owner, _ := t.owner(); owner != nil {
+		owned = owner.Host == host
+	}
+	if t.drop(host); owned && len(t.Records) > 0 {
+		t.observed(true, false, now)
+	}
+	return owned
+}
+
 // leave takes a record out, because its device has another Azure id now. If
 // nobody else claims this one, Azure is told that it is closed.
-func (t *target) leave(r *record, linked, told bool) {
-	t.drop(r.Host)
+func (t *target) leave(r *record, linked, told bool, now time.Time) {
+	t.release(r.Host, now)
 	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
 		return // its standing counts now, or did all along
 	}
