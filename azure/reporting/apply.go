@@ -124,7 +124,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 		}
 	}
 	next.Released = next.Released && !enrolled && !moved
-	user := to.user()
+	user, stood := to.user(), to.standsFor()
 	to.put(next)
 	if next.live() && (r == nil || enrolled || moved) {
 		to.claim(&next)
@@ -134,7 +134,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if changed {
 		owner, _ := to.owner()
 		claimed := next.live() && owner != nil && owner.live()
-		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, claimed, now)
+		to.observed(to.standsFor() != stood, c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, claimed, now)
 	}
 	if to.Resync == resyncWaits {
 		to.Resync = resyncDue
@@ -171,7 +171,7 @@ func (t *target) release(host string, now time.Time) (owned bool) {
 		owned = owner.Host == host
 	}
 	if t.drop(host); owned && len(t.Records) > 0 {
-		t.observed(true, false, now)
+		t.observed(true, true, false, now)
 	}
 	return owned
 }
@@ -242,13 +242,23 @@ func (t *target) settleClaims(r, before *record) {
 	own.Released, own.Claimed = own.Released || live, own.Claimed || superseded
 }
 
+// standsFor names the standing that counts.
+func (t *target) standsFor() string {
+	r, _ := t.owner()
+	if r == nil {
+		return ""
+	}
+	return r.enrolment() + "\x00" + r.State.String()
+}
+
 // observed lets what waited for a change go on: a refusal that concerned an
 // earlier standing, what the guard held of one, and the next try after a
 // failure where the device itself is another now.
+// stands: the standing that counts is another one, or another record's.
 // claimed: the record claims the id, which is not closed then. One that was
 // enrolled before what was removed claims nothing.
-func (t *target) observed(other, claimed bool, now time.Time) {
-	if other {
+func (t *target) observed(stands, other, claimed bool, now time.Time) {
+	if stands {
 		t.Held = compliance.StateUnspecified
 	}
 	t.forgive(other, now)

@@ -116,8 +116,12 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		}
 	default:
 		t.accept(n, unsure, now, o)
-		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
-		if r, _ := t.owner(); r == nil {
+		r, _ := t.owner()
+		if n.target.Sync != askedNot || r == nil || r.State == n.report.State {
+			t.Sync = askedNot // else it is for a standing that came to be meanwhile
+		}
+		t.Failure, t.Resync = nil, resyncNot
+		if r == nil {
 			// Its device went elsewhere while it was reported here.
 			t.DeleteAt = time.Time{}
 			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {

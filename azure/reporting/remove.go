@@ -95,7 +95,9 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 // mayBeCompliant reports whether Azure may hold the id as compliant. calling: a
 // call is under way, or its outcome is not known.
 func (t *target) mayBeCompliant(calling bool) bool {
-	may := func(s compliance.State) bool { return s == compliance.StateCompliant || s == compliance.StateUnspecified }
+	may := func(s compliance.State) bool {
+		return s == compliance.StateCompliant || s == compliance.StateUnspecified
+	}
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
 	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
 		t.Message != nil && slices.ContainsFunc(t.Message.Unsure, func(a attempt) bool { return may(a.State) }) ||
