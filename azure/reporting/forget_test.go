@@ -189,3 +189,26 @@ func TestNoDeletionForWhatWasForgottenSince(t *testing.T) {
 		})
 	}
 }
+
+// A device is forgotten with force after a process died with its report:
+// off-boarding does not wait for what became of that.
+func TestOffBoardAfterALostReportWasForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		stop := h.run()
+		h.see(pc(in(nonCompliant)))
+		time.Sleep(time.Minute)
+		stop()
+		dying := &crash{Store: h.store}
+		dying.armed.Store(true)
+		h.see(pc(nil))
+		stop = run(t, engineOn(t, dying, h.azure, nil))
+		time.Sleep(time.Second)
+		stop()
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", true))
+		defer h.run()()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		require.NoError(t, h.engine.OffBoard(ctx, account, tenantID, nil))
+	})
+}

@@ -120,7 +120,10 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 		released += n
 		for i := range p.targets {
 			t := &p.targets[i]
-			if closing[p.rows[i].Key] || len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || p.rows[i].Claims > 0) {
+			// A call that has no outcome is waited for while somebody may have one:
+			// what is left of a forgotten device is in no queue.
+			calling := p.rows[i].Claims > 0 && (p.rows[i].Queue != "" || p.rows[i].LeaseUntil.After(p.now))
+			if closing[p.rows[i].Key] || len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || calling) {
 				left++
 			}
 		}
