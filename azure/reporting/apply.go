@@ -117,14 +117,14 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if moved {
 		from.DeleteAt = time.Time{} // it came back, under another id
 		user := from.user()
-		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told)
+		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told, now)
 		from.anotherUser(user, told, now)
 		if o.Platform != azure.PlatformWindows && from.AzureID != "" && o.ClientCode == "" {
 			next.Waits = true // the new id has to be vouched for
 		}
 	}
 	next.Released = next.Released && !enrolled && !moved
-	user := to.user()
+	user, stood := to.user(), to.standsFor()
 	to.put(next)
 	if next.live() && (r == nil || enrolled || moved) {
 		to.claim(&next)
@@ -134,7 +134,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	if changed {
 		owner, _ := to.owner()
 		claimed := next.live() && owner != nil && owner.live()
-		to.observed(c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, claimed, now)
+		to.observed(to.standsFor() != stood, c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, claimed, now)
 	}
 	if to.Resync == resyncWaits {
 		to.Resync = resyncDue
@@ -164,17 +164,30 @@ func (t *target) claim(r *record) {
 	}
 }
 
+// release takes a record out, whose standing may have counted till now: what it was
+// refused for, or held, is not the next one's.
+func (t *target) release(host string, now time.Time) (owned bool) {
+	if owner, _ := t.owner(); owner != nil {
+		owned = owner.Host == host
+	}
+	if t.drop(host); owned && len(t.Records) > 0 {
+		t.observed(true, true, false, now)
+	}
+	return owned
+}
+
 // leave takes a record out, because its device has another Azure id now. If
 // nobody else claims this one, Azure is told that it is closed.
-func (t *target) leave(r *record, linked, told bool) {
-	t.drop(r.Host)
+func (t *target) leave(r *record, linked, told bool, now time.Time) {
+	t.release(r.Host, now)
 	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
 		return // its standing counts now, or did all along
 	}
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id
 	}
-	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) {
+	if t.Accepted != nil && t.Accepted.State == compliance.StateRemoved && !t.Again && !told && !t.uncertain(compliance.StateRemoved) &&
+		t.Message == nil && t.Resync == resyncNot {
 		return
 	}
 	t.close(closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN})
@@ -209,7 +222,7 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
 		}
 	}
-	if told || t.Accepted != nil || !t.Floor.IsZero() {
+	if told || t.calling || t.Accepted != nil || !t.Floor.IsZero() {
 		closed(before)
 	}
 	if a := t.Accepted; a != nil && a.State != compliance.StateRemoved && a.Platform != azure.PlatformWindows {
@@ -229,23 +242,39 @@ func (t *target) settleClaims(r, before *record) {
 	own.Released, own.Claimed = own.Released || live, own.Claimed || superseded
 }
 
+// standsFor names the standing that counts.
+func (t *target) standsFor() string {
+	r, _ := t.owner()
+	if r == nil {
+		return ""
+	}
+	return r.enrolment() + "\x00" + r.State.String()
+}
+
 // observed lets what waited for a change go on: a refusal that concerned an
 // earlier standing, what the guard held of one, and the next try after a
 // failure where the device itself is another now.
+// stands: the standing that counts is another one, or another record's.
 // claimed: the record claims the id, which is not closed then. One that was
 // enrolled before what was removed claims nothing.
-func (t *target) observed(other, claimed bool, now time.Time) {
-	if other {
+func (t *target) observed(stands, other, claimed bool, now time.Time) {
+	if stands {
 		t.Held = compliance.StateUnspecified
 	}
 	t.forgive(other, now)
 	if !claimed {
 		return
 	}
-	if t.Close != nil && t.Close.Message != nil {
+	c := t.Close
+	if c == nil {
+		return
+	}
+	if t.Close = nil; c.Message != nil {
 		t.unsure(compliance.StateRemoved, now)
 	}
-	t.Close = nil
+	if user := t.user(); user != "" && c.Platform != azure.PlatformWindows && c.UserID != "" && c.UserID != user {
+		t.Closing = append(t.Closing, *c) // of another's pair
+	}
 }
 
 // forgive ends a refusal of an earlier standing, and the wait after a failure

@@ -85,7 +85,8 @@ func (t *target) next(now time.Time, k *rules) decision {
 		d.act, d.due, d.urgency = actCheck, soon(t.Message.PollAt, longestRetry, now), urgencyRestrict
 		return d
 	case d.act == actReport || d.act == actClose:
-		if t.Failure != nil && t.Sync == askedNot {
+		// What is closed has waits of its own.
+		if t.Failure != nil && t.Sync == askedNot && d.act == actReport {
 			if t.Failure.Retry.IsZero() {
 				// Refused: only a change, a sync or the weekly report tries again.
 				d.due = waited(t.Failure.At, k.refresh-t.early(k), now)

@@ -67,8 +67,8 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 				}
 			}
 			if !lost {
-				if n.row.Claims > 1 && t.calling && (i >= len(c.errands) || n.act == actCheck || n.act == actDelete) {
-					t.unsure(compliance.StateUnspecified, tx.Now()) // of an earlier call there is no outcome yet
+				if n.row.Claims > 1 && (i >= len(c.errands) || n.act == actCheck || n.act == actDelete) {
+					t.lost(n.row.Claims-1, tx.Now())
 				}
 				row.LeaseUntil, row.ClaimedAt, row.Claims = time.Time{}, time.Time{}, 0
 				t.calling = false
@@ -98,6 +98,17 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 		}
 	}
 	return err
+}
+
+// lost notes claims of which there will be no outcome: if they were reports, Azure
+// may hold what they said, under a LastUpdateTime of one second a claim.
+func (t *target) lost(claims int, now time.Time) {
+	if t.calling {
+		t.unsure(compliance.StateUnspecified, now)
+	}
+	if !t.Floor.IsZero() {
+		t.Floor = t.Floor.Add(time.Duration(claims) * time.Second)
+	}
 }
 
 // tell counts and logs what came of a call.

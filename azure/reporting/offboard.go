@@ -105,10 +105,10 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 		}
 		closing := map[Key]bool{}
 		n, err := e.changeTargets(ctx, p, func(i int) bool { return len(p.targets[i].Records) > 0 },
-			func(_ Tx, row *Row, t *target) (bool, error) {
+			func(tx Tx, row *Row, t *target) (bool, error) {
 				for len(t.Records) > 0 {
 					r := t.Records[0]
-					t.leave(&r, t.AzureID != "", row.Claims > 0)
+					t.leave(&r, t.AzureID != "", row.Claims > 0, tx.Now())
 				}
 				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, resyncNot
 				closing[row.Key] = t.Close != nil || len(t.Closing) > 0 || row.Claims > 0
@@ -120,7 +120,10 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 		released += n
 		for i := range p.targets {
 			t := &p.targets[i]
-			if closing[p.rows[i].Key] || len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || p.rows[i].Claims > 0) {
+			// A call that has no outcome is waited for while somebody may have one:
+			// what is left of a forgotten device is in no queue.
+			calling := p.rows[i].Claims > 0 && (p.rows[i].Queue != "" || p.rows[i].LeaseUntil.After(p.now))
+			if closing[p.rows[i].Key] || len(t.Records) == 0 && (t.Close != nil || len(t.Closing) > 0 || calling) {
 				left++
 			}
 		}

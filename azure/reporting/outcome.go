@@ -105,9 +105,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.closed(n, now)
 		}
 		switch user := t.user(); {
+		case c == nil && (user == "" || n.closing.UserID == user):
+			t.unsure(compliance.StateRemoved, now) // the device, or its user, came back meanwhile
 		case user == "":
-		case c == nil && n.closing.UserID == user:
-			t.Again, t.Linger = true, now // the user came back meanwhile
 		case c != nil && n.closing.UserID != user && t.Accepted != nil && t.Accepted.UserID == user && !t.Accepted.closing():
 			// The closing of an earlier user's pair came after the report of
 			// the present one. Whether Microsoft keeps a standing for a pair
@@ -116,8 +116,12 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		}
 	default:
 		t.accept(n, unsure, now, o)
-		t.Failure, t.Sync, t.Resync = nil, askedNot, resyncNot
-		if r, _ := t.owner(); r == nil {
+		r, _ := t.owner()
+		if n.target.Sync != askedNot || r == nil || r.State == n.report.State {
+			t.Sync = askedNot // else it is for a standing that came to be meanwhile
+		}
+		t.Failure, t.Resync = nil, resyncNot
+		if r == nil {
 			// Its device went elsewhere while it was reported here.
 			t.DeleteAt = time.Time{}
 			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {

@@ -50,17 +50,22 @@ func (e *Engine) Remove(ctx context.Context, account, tenantID, deviceID string)
 // Forget drops the record of a device: what the host knows of it. What Azure
 // holds is not changed by it, so that without force it is refused with
 // [ErrStillCompliant] while Azure may hold the device as compliant and no other
-// record claims its Azure id. The order of reports on that id is kept.
+// record's standing is reported on its Azure id then. The order of reports on that
+// id is kept.
 func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string, force bool) error {
 	return e.withDevice(ctx, tenantID, deviceID, func(tx Tx, tenant *tenantDocument, pointer, row Row, t *target) error {
 		if tenant.Account != account {
 			return ErrForeignTenant
 		}
-		r := *t.find(deviceID)
-		t.drop(deviceID)
-		if !force && t.claimants() == 0 && t.mayBeCompliant(row.Claims > 0) {
+		r, user := *t.find(deviceID), t.user()
+		owned := t.release(deviceID, tx.Now())
+		if owner, _ := t.owner(); !force && (owner == nil || !owner.live()) && (t.mayBeCompliant(row.Claims > 0) || t.Resync != resyncNot) {
 			return ErrStillCompliant
 		}
+		if owned && r.live() {
+			t.DeleteAt = time.Time{} // the object of what was removed before was this one's since
+		}
+		t.anotherUser(user, row.Claims > 0, tx.Now())
 		if err := tx.Delete(pointer.Key); err != nil {
 			return err
 		}
@@ -90,10 +95,13 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 // mayBeCompliant reports whether Azure may hold the id as compliant. calling: a
 // call is under way, or its outcome is not known.
 func (t *target) mayBeCompliant(calling bool) bool {
+	may := func(s compliance.State) bool {
+		return s == compliance.StateCompliant || s == compliance.StateUnspecified
+	}
 	holds := func(a *accepted) bool { return a != nil && a.State == compliance.StateCompliant }
 	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
-		t.Message != nil && slices.ContainsFunc(t.Message.Unsure, func(a attempt) bool { return a.State == compliance.StateCompliant }) ||
-		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State == compliance.StateCompliant }) ||
+		t.Message != nil && slices.ContainsFunc(t.Message.Unsure, func(a attempt) bool { return may(a.State) }) ||
+		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return may(d.State) }) ||
 		t.Close != nil || len(t.Closing) > 0
 }
 

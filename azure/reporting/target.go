@@ -165,6 +165,9 @@ func (t *target) closings() []*closing {
 // close has the id closed with the pair of its last user. A pair that is closed
 // already, as an earlier user's, is closed once.
 func (t *target) close(c closing) {
+	if was := t.Close; was != nil && was.Platform != azure.PlatformWindows && was.UserID != "" && was.UserID != c.UserID {
+		t.Closing = append(t.Closing, *was)
+	}
 	t.Close = &c
 	t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID && other.Platform == c.Platform })
 }

@@ -1,0 +1,238 @@
+package reporting_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/status"
+)
+
+const userC = "11111111-2222-4333-8444-777777777777"
+
+var rejected = azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+
+// A device comes back to the id that it left while that is being closed: it is
+// reported there anew.
+func TestComesBackWhileItsIDIsClosed(t *testing.T) {
+	named := func(change func(o *reporting.Observation)) reporting.Observation {
+		o := phone(change)
+		o.UserID, o.UserPrincipalName = "", "a@example.com"
+		return o
+	}
+	for name, device := range map[string]func(func(*reporting.Observation)) reporting.Observation{
+		"a PC": pc, "a phone": phone, "a phone of which only the user's name is known": named,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				h.see(device(nil))
+				time.Sleep(10 * time.Minute)
+				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+					if r.State == removed && r.DeviceID == deviceID {
+						time.Sleep(20 * time.Second)
+					}
+					return h.azure.accept(r)
+				})
+				h.see(device(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 }))
+				time.Sleep(5 * time.Second)
+				h.see(device(nil))
+				time.Sleep(time.Hour)
+				if got := h.azure.state(deviceID); got != compliant {
+					t.Errorf("Azure holds %v, after %q", got, h.lines())
+				}
+			})
+		})
+	}
+}
+
+// What a report is refused for that was under way when its device went elsewhere
+// does not keep the id from being closed.
+func TestRefusalAfterTheDeviceLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(pc(nil))
+		time.Sleep(10 * time.Minute)
+		h.azure.play(func(context.Context, azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			time.Sleep(20 * time.Second)
+			return azure.Receipt{}, new(rejected)
+		})
+		h.see(pc(func(o *reporting.Observation) { o.Inventory.DeviceName = "other" }))
+		time.Sleep(5 * time.Second)
+		h.see(pc(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 }))
+		time.Sleep(time.Minute)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v, after %q", got, h.lines())
+		}
+	})
+}
+
+// pairs answers what was sent last for each user of an id.
+func (h *trial) pairs(id string) map[string]string {
+	m := map[string]string{}
+	for _, c := range h.azure.all("report") {
+		if c.report.DeviceID == id {
+			u := map[string]string{userA: "A", userB: "B", userC: "C"}[c.report.UserID]
+			m[u] = c.report.State.String()
+		}
+	}
+	return m
+}
+
+// A removal that is in progress fails after the device enrolled anew under
+// another id: the old one is closed all the same.
+func TestRemovalFailsAfterTheDeviceLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(10 * time.Minute)
+		h.azure.later.Store(true)
+		h.azure.mu.Lock()
+		h.azure.check = func(_ context.Context, r azure.Receipt) (azure.Receipt, error) {
+			if r.DeviceID == deviceID {
+				r.State, r.Failure = status.Failed, new(rejected)
+				h.azure.mu.Lock()
+				h.azure.check = nil
+				h.azure.mu.Unlock()
+			} else {
+				r.State = status.Successful
+			}
+			return r, nil
+		}
+		h.azure.mu.Unlock()
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			was := h.azure.holds[deviceID]
+			got, err := h.azure.accept(r)
+			h.azure.mu.Lock()
+			h.azure.holds[deviceID] = was // it will fail
+			h.azure.mu.Unlock()
+			return got, err
+		})
+		h.see(phone(in(removed)))
+		time.Sleep(2 * time.Second)
+		h.see(phone(func(o *reporting.Observation) {
+			o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "e2", time.Now(), deviceID2
+		}))
+		time.Sleep(24 * time.Hour)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v, after %q", got, h.lines())
+		}
+	})
+}
+
+// The id that a phone left is claimed by another user's before it was closed: the
+// pair of the first user is closed all the same.
+func TestAnotherUserClaimsAnIDThatIsToBeClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+		h.see(phone(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 }))
+		time.Sleep(time.Second)
+		h.see(phone(func(o *reporting.Observation) { o.DeviceID, o.UserID = "phone-2", userB }))
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+		time.Sleep(time.Hour)
+		if got := h.pairs(deviceID); got["A"] != "removed" || got["B"] != "compliant" {
+			t.Errorf("pairs %v", got)
+		}
+	})
+}
+
+// Another record claims a phone's id, with another user, while the first report of
+// the first is under way: the pair of that one is closed.
+func TestAnotherRecordWhileTheFirstReportIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		began := time.Now()
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			time.Sleep(20 * time.Second)
+			return h.azure.accept(r)
+		})
+		h.see(phone(func(o *reporting.Observation) { o.EnrolledAt = began.Add(-time.Hour) }))
+		time.Sleep(5 * time.Second)
+		h.see(phone(func(o *reporting.Observation) { o.DeviceID, o.UserID, o.EnrolledAt = "phone-2", userB, began }))
+		time.Sleep(time.Hour)
+		if got := h.pairs(deviceID); got["A"] != "removed" || got["B"] != "compliant" {
+			t.Errorf("pairs %v", got)
+		}
+	})
+}
+
+// A phone has two records with a user each, of which the newer one was removed and
+// the older enrolled anew: off-boarding closes both pairs.
+func TestOffBoardClosesEveryPair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		began := time.Now().Add(-time.Hour)
+		see := func(device, user string, enrolled time.Duration, s func(*reporting.Observation)) {
+			h.see(phone(func(o *reporting.Observation) {
+				o.DeviceID, o.UserID, o.EnrolledAt = device, user, began.Add(enrolled)
+				o.EnrollmentID = fmt.Sprint(enrolled)
+				s(o)
+			}))
+			time.Sleep(time.Minute)
+		}
+		see("phone-1", userA, 1*time.Second, in(compliant))
+		see("phone-2", userC, 2*time.Second, in(compliant))
+		see("phone-2", userC, 2*time.Second, in(removed))
+		see("phone-1", userA, 3*time.Second, in(compliant))
+		time.Sleep(10 * time.Minute)
+		if got := h.pairs(deviceID); got["A"] != "compliant" {
+			t.Fatalf("pairs %v", got)
+		}
+		require.NoError(t, h.engine.OffBoard(t.Context(), account, tenantID, nil))
+		if got := h.pairs(deviceID); got["A"] != "removed" {
+			t.Errorf("pairs %v", got)
+		}
+	})
+}
+
+// After a restored backup an id counts as removed, of which Azure may hold
+// compliant. Its device goes elsewhere, or its tenant is off-boarded: it is closed.
+func TestIDIsLeftAfterARestoredBackup(t *testing.T) {
+	for _, how := range []string{"moves", "off-boards"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				stop := h.run()
+				h.see(pc(nil))
+				time.Sleep(time.Minute)
+				h.see(pc(in(removed)))
+				time.Sleep(time.Minute)
+				stop()
+				// After the backup, which is this store, it enrolled anew.
+				h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
+				require.NoError(t, h.engine.Resync(t.Context()))
+				if how == "moves" {
+					h.see(pc(func(o *reporting.Observation) {
+						o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "e2", time.Now(), deviceID2
+					}))
+					defer h.run()()
+					time.Sleep(time.Hour)
+				} else {
+					defer h.run()()
+					require.NoError(t, h.engine.OffBoard(t.Context(), account, tenantID, nil))
+				}
+				if got := h.azure.state(deviceID); got != removed {
+					t.Errorf("Azure holds %v, after %q", got, h.lines())
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,214 @@
+package reporting_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/reporting"
+)
+
+// A device is not forgotten beside a record that claims nothing, since a newer
+// enrolment was removed: nothing would be sent for it.
+func TestForgetBesideASupersededRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		began := time.Now().Add(-time.Hour)
+		see := func(device string, enrolled time.Duration, s func(*reporting.Observation)) {
+			h.see(pc(func(o *reporting.Observation) {
+				o.DeviceID = device
+				if enrolled > 0 {
+					o.EnrolledAt = began.Add(enrolled)
+					o.EnrollmentID = fmt.Sprint(enrolled)
+				}
+				s(o)
+			}))
+			time.Sleep(time.Minute)
+		}
+		see("old", 1*time.Second, in(nonCompliant))
+		see("new", 2*time.Second, in(removed))
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "new", false))
+		see("twin", 0, in(compliant))
+		if got := h.azure.state(deviceID); got != compliant {
+			t.Fatalf("Azure holds %v", got)
+		}
+		err := h.engine.Forget(t.Context(), account, tenantID, "twin", false)
+		if !errors.Is(err, reporting.ErrStillCompliant) {
+			t.Errorf("Forget: %v", err)
+		}
+	})
+}
+
+// A device is not forgotten while a call of a dead process may arrive that may have
+// been a claim of compliance.
+func TestForgetWhileALostCallMayArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		dying := &crash{Store: h.store}
+		dying.armed.Store(true)
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			time.AfterFunc(3*time.Minute, func() { h.azure.arrive(r) })
+			return azure.Receipt{}, new(noAnswer)
+		})
+		h.see(pc(nil))
+		stop := run(t, engineOn(t, dying, h.azure, nil))
+		time.Sleep(time.Second)
+		stop()
+		h.see(pc(in(nonCompliant)))
+		defer h.run()()
+		time.Sleep(130 * time.Second)
+		if got := h.azure.state(deviceID); got != nonCompliant {
+			t.Fatalf("Azure holds %v", got)
+		}
+		err := h.engine.Forget(t.Context(), account, tenantID, "pc-1", false)
+		if !errors.Is(err, reporting.ErrStillCompliant) {
+			t.Errorf("Forget: %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", false), "after it was reported once more")
+	})
+}
+
+// A device is not forgotten after a restored backup before it was reported again.
+func TestForgetAfterARestoredBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		stop := h.run()
+		h.see(pc(in(nonCompliant)))
+		time.Sleep(time.Minute)
+		stop()
+		require.NoError(t, h.engine.Resync(t.Context()))
+		err := h.engine.Forget(t.Context(), account, tenantID, "pc-1", false)
+		if !errors.Is(err, reporting.ErrStillCompliant) {
+			t.Errorf("Forget: %v", err)
+		}
+		defer h.run()()
+		time.Sleep(time.Minute)
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", false), "after it was reported again")
+	})
+}
+
+// The newer of two records of a phone is forgotten, which has another user than the
+// older: its pair is closed.
+func TestForgetClosesThePair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		began := time.Now().Add(-time.Hour)
+		h.see(phone(func(o *reporting.Observation) { o.EnrolledAt = began }))
+		time.Sleep(time.Minute)
+		h.see(phone(func(o *reporting.Observation) {
+			o.DeviceID, o.UserID, o.EnrolledAt = "phone-2", userB, began.Add(time.Minute)
+		}))
+		time.Sleep(time.Minute)
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "phone-2", false))
+		time.Sleep(time.Hour)
+		if got := h.pairs(deviceID); got["B"] != "removed" || got["A"] != "compliant" {
+			t.Errorf("pairs %v", got)
+		}
+	})
+}
+
+// The newer of two records of an id is refused for good and then forgotten, or goes
+// elsewhere: the older one, whose standing counts then, is reported at once.
+func TestRefusalOfARecordThatIsGone(t *testing.T) {
+	for _, how := range []string{"forgotten", "moved"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				began := time.Now().Add(-time.Hour)
+				h.see(pc(func(o *reporting.Observation) { o.EnrolledAt, o.State = began, nonCompliant }))
+				time.Sleep(time.Minute)
+				two := func(f func(*reporting.Observation)) {
+					h.see(pc(func(o *reporting.Observation) { o.DeviceID, o.EnrolledAt = "pc-2", began.Add(time.Minute); f(o) }))
+					time.Sleep(time.Minute)
+				}
+				two(in(compliant))
+				h.azure.refuse(rejected)
+				two(func(o *reporting.Observation) { o.Inventory.DeviceName = "other" })
+				h.azure.play(nil)
+				if got := h.azure.state(deviceID); got != compliant {
+					t.Fatalf("Azure holds %v", got)
+				}
+				if how == "moved" {
+					two(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 })
+				} else {
+					require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-2", false))
+				}
+				time.Sleep(time.Minute)
+				if got := h.azure.state(deviceID); got != nonCompliant {
+					t.Errorf("Azure holds %v; shown %s", got, line(h.device("pc-1").Device))
+				}
+			})
+		})
+	}
+}
+
+// After a removal the device enrolled anew, or another record claimed its id, and was
+// forgotten before it was evaluated: the object is not deleted for the removal.
+func TestNoDeletionForWhatWasForgottenSince(t *testing.T) {
+	for _, how := range []string{"twin", "same", "twin in flight", "same in flight"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				h.see(pc(nil))
+				time.Sleep(time.Minute)
+				if how == "twin in flight" || how == "same in flight" {
+					h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+						h.azure.play(nil)
+						time.Sleep(20 * time.Second)
+						return h.azure.accept(r)
+					})
+				}
+				h.see(pc(in(removed)))
+				time.Sleep(time.Second)
+				who := "twin"
+				if how == "same" || how == "same in flight" {
+					who = "pc-1"
+				}
+				h.see(pc(func(o *reporting.Observation) {
+					o.DeviceID, o.EnrollmentID, o.EnrolledAt, o.State = who, "e2", time.Now(), 0
+				}))
+				time.Sleep(time.Hour)
+				require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, who, false))
+				time.Sleep(10 * 24 * time.Hour)
+				if n := len(h.azure.all("delete")); n > 0 {
+					t.Errorf("%d deletions", n)
+				}
+			})
+		})
+	}
+}
+
+// A device is forgotten with force after a process died with its report:
+// off-boarding does not wait for what became of that.
+func TestOffBoardAfterALostReportWasForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		stop := h.run()
+		h.see(pc(in(nonCompliant)))
+		time.Sleep(time.Minute)
+		stop()
+		dying := &crash{Store: h.store}
+		dying.armed.Store(true)
+		h.see(pc(nil))
+		stop = run(t, engineOn(t, dying, h.azure, nil))
+		time.Sleep(time.Second)
+		stop()
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", true))
+		defer h.run()()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		require.NoError(t, h.engine.OffBoard(ctx, account, tenantID, nil))
+	})
+}

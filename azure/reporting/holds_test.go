@@ -1,0 +1,101 @@
+package reporting_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mdmkit/devicestatus/azure"
+	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/status"
+)
+
+// watchful is a guard that one removed device is too many for.
+func watchful() *reporting.Options { return &reporting.Options{GuardLeast: 1, GuardShare: 0.0001} }
+
+// wave has three other PCs be removed, so that the guard holds what comes after.
+func (h *trial) wave() {
+	for _, s := range []func(*reporting.Observation){in(compliant), in(removed)} {
+		for i := range 3 {
+			h.see(pc(func(o *reporting.Observation) {
+				s(o)
+				o.DeviceID, o.AzureDeviceID = fmt.Sprint("other-", i), fmt.Sprintf("%08d-9489-4074-9b35-345b16f0a72d", i)
+			}))
+		}
+		time.Sleep(time.Minute)
+	}
+	h.lines()
+}
+
+// What the guard holds of a device stays so when it says something else of its
+// client code, or when a record that an id does not go by turns.
+func TestHeldUntilItsStandingChanges(t *testing.T) {
+	for _, what := range []string{"the client code", "an older record"} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, watchful())
+				defer h.run()()
+				began := time.Now().Add(-time.Hour)
+				see := func(device string, enrolled time.Duration, change func(o *reporting.Observation)) {
+					h.see(pc(func(o *reporting.Observation) {
+						o.DeviceID, o.EnrolledAt = device, began.Add(enrolled)
+						change(o)
+					}))
+					time.Sleep(time.Minute)
+				}
+				see("old", 0, in(compliant))
+				see("new", time.Second, in(compliant))
+				h.wave()
+				see("new", time.Second, in(removed))
+				if what == "the client code" {
+					see("new", time.Second, func(o *reporting.Observation) { o.State, o.ClientCode = removed, status.CodeAccountLoggedOut })
+				} else {
+					see("old", 0, in(nonCompliant))
+				}
+				time.Sleep(time.Hour)
+				if diff := cmp.Diff([]string(nil), h.lines()); diff != "" {
+					t.Errorf("nobody approved it: sent (-want +got)\n%s", diff)
+				}
+				if n := h.approve(reporting.Filter{TenantID: tenantID}); n < 1 {
+					t.Errorf("%d approved", n)
+				}
+				time.Sleep(time.Minute)
+				if got := h.azure.state(deviceID); got != removed {
+					t.Errorf("approved: Azure holds %v", got)
+				}
+			})
+		})
+	}
+}
+
+// A device is asked for while what was reported of it before is on its way: the
+// newer standing, which the guard holds, passes it.
+func TestSyncNowWhileAnEarlierStandingIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, watchful())
+		defer h.run()()
+		h.see(pc(nil))
+		h.wave()
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			time.Sleep(20 * time.Second)
+			return h.azure.accept(r)
+		})
+		h.see(pc(func(o *reporting.Observation) { o.Inventory.DeviceName = "other" }))
+		time.Sleep(2 * time.Second)
+		h.see(pc(in(removed)))
+		time.Sleep(2 * time.Second)
+		n, err := h.engine.SyncNow(t.Context(), reporting.Filter{TenantID: tenantID, DeviceID: "pc-1"})
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff([]string{"compliant to id, inventory", "removed to id, change"}, h.lines()); diff != "" {
+			t.Errorf("sent (-want +got)\n%s", diff)
+		}
+	})
+}
