@@ -2,6 +2,7 @@ package reporting_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/status"
 )
 
@@ -235,4 +237,46 @@ func TestIDIsLeftAfterARestoredBackup(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The closing of an earlier user's pair says nothing of a claim of compliance
+// for the present one that has no answer: the device is not forgotten while
+// Azure may hold it.
+func TestClosingSaysNothingOfThePresentUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		as := func(user string, s compliance.State) {
+			h.see(phone(func(o *reporting.Observation) { o.UserID, o.State = user, s }))
+		}
+		as(userA, nonCompliant)
+		time.Sleep(10 * time.Minute)
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			if r.UserID == userA {
+				return azure.Receipt{}, &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+			}
+			return h.azure.accept(r)
+		})
+		as(userB, nonCompliant)
+		time.Sleep(time.Second)
+		closed := false
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			if r.UserID == userA {
+				closed = true
+				require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+				return h.azure.accept(r)
+			}
+			return azure.Receipt{}, &azure.Error{
+				Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown, StatusCode: 500, RetryAfter: 10 * time.Minute,
+			}
+		})
+		as(userB, compliant)
+		time.Sleep(20 * time.Minute)
+		as(userB, nonCompliant)
+		time.Sleep(time.Second)
+		require.True(t, closed)
+		if err := h.engine.Forget(t.Context(), account, tenantID, "phone-1", false); !errors.Is(err, reporting.ErrStillCompliant) {
+			t.Errorf("forgotten: %v", err)
+		}
+	})
 }

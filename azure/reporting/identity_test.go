@@ -86,11 +86,11 @@ func TestMovesWhileAReportIsInFlight(t *testing.T) {
 func TestRefusalOnTheOldID(t *testing.T) {
 	for _, tc := range []struct {
 		err   azure.Error
-		calls [2]int // at least, at most, within three days
+		calls [2]int // at least, at most, within three weeks
 	}{
-		{azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}, [2]int{11, 11}},
+		{azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}, [2]int{18, 18}},
 		{azure.Error{Kind: azure.ErrDeviceNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused, StatusCode: 404}, [2]int{5, 8}},
-		{azure.Error{Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, [2]int{20, 400}},
+		{azure.Error{Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}, [2]int{20, 2500}},
 	} {
 		t.Run(string(tc.err.Kind), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestRefusalOnTheOldID(t *testing.T) {
 				if got, want := line(h.device("phone-1").Device), "id2 · Successful · Success · time -> compliant"; got != want {
 					t.Errorf("shown %s, want %s", got, want)
 				}
-				time.Sleep(3 * 24 * time.Hour)
+				time.Sleep(21 * 24 * time.Hour)
 				n := 0
 				for _, c := range h.azure.all("report") {
 					if c.report.DeviceID == deviceID && c.report.State == removed {

@@ -23,7 +23,7 @@ type OffBoarding struct {
 // is reported as not managed and not compliant; then the tenant is
 // deprovisioned where the reporter is an [azure.Deprovisioner]; then all that
 // is stored of it is deleted. No directory object is deleted. It returns when
-// that is done.
+// that is done. What Microsoft refuses to close is tried again for a week.
 //
 // It needs Run, here or in another process, to send what is to be sent, and
 // the tenant's consent to be there still. progress, which may be nil, is told

@@ -74,10 +74,14 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.doubt(n.report.State, now.Add(o.Linger))
 	}
 	unsure := t.Unsure
-	if accepted {
+	switch user := t.user(); {
+	case accepted && n.act == actClose && user != "" && user != n.closing.UserID:
+		// It says nothing of the pair of who has the device now.
+		t.Unsure = slices.DeleteFunc(unsure, func(a attempt) bool { return a.UserID == n.closing.UserID })
+	case accepted:
 		t.Unsure = nil
-	} else if failed.Outcome == azure.OutcomeUnknown {
-		t.unsure(n.report.State, n.row.ClaimedAt)
+	case failed.Outcome == azure.OutcomeUnknown:
+		t.Unsure = noted(t.Unsure, attempt{n.report.State, n.row.ClaimedAt, n.report.UserID})
 	}
 	overtaken := accepted && slices.ContainsFunc(t.Doubts, func(d doubt) bool { return d.State != n.report.State })
 	lingered := accepted && n.target.Again && !n.row.ClaimedAt.Before(soon(n.target.Linger, longestRetry, n.row.ClaimedAt))
@@ -132,12 +136,14 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 }
 
 // unsure notes that Azure may hold a standing, by an attempt at some time.
-func (t *target) unsure(s compliance.State, at time.Time) { t.Unsure = noted(t.Unsure, attempt{s, at}) }
+func (t *target) unsure(s compliance.State, at time.Time) {
+	t.Unsure = noted(t.Unsure, attempt{State: s, At: at})
+}
 
-// noted adds attempts to others, of which there is one for each standing.
+// noted adds attempts to others, of which there is one for each standing and user.
 func noted(all []attempt, more ...attempt) []attempt {
 	for _, a := range more {
-		if i := slices.IndexFunc(all, func(other attempt) bool { return other.State == a.State }); i >= 0 {
+		if i := slices.IndexFunc(all, func(other attempt) bool { return other.State == a.State && other.UserID == a.UserID }); i >= 0 {
 			later(&all[i].At, a.At)
 		} else {
 			all = append(all, a)
@@ -181,7 +187,7 @@ func (t *target) accept(n *errand, unsure []attempt, now time.Time, o *Options) 
 	}
 	if m := t.Message; m != nil {
 		// What became of it nobody asks any more.
-		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Since})
+		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Since, before.UserID})
 		before = t.Before
 	}
 	t.Message, t.Before = nil, nil
@@ -274,7 +280,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		// What was before may never have come to be, and this one may still.
 		t.Unsure = noted(t.Unsure, m.Unsure...)
 		if why.Outcome == azure.OutcomeUnknown {
-			t.unsure(t.Accepted.State, m.Since)
+			t.Unsure = noted(t.Unsure, attempt{t.Accepted.State, m.Since, t.Accepted.UserID})
 		}
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now

@@ -51,7 +51,7 @@ type target struct {
 	Doubts []doubt `json:"doubts,omitempty"`
 
 	// Unsure are attempts since the newest acceptance that Azure may have taken,
-	// the newest of each standing: what it holds is not known.
+	// the newest of each standing and user: what it holds is not known.
 	Unsure []attempt `json:"unsure,omitempty"`
 
 	// calling: a call has no outcome yet, and may never have one. It is the
@@ -144,7 +144,7 @@ func (c *closing) failed(e *azure.Error, now time.Time) bool {
 	case final(e):
 		c.Refused++
 		c.Retry = now.Add(backOff(c.Refused, time.Minute, 24*time.Hour))
-		return c.Refused <= 10 // some seventeen hours
+		return c.Refused <= 17 // for a week
 	}
 	c.Retry = now.Add(max(e.RetryAfter, backOff(c.Tries, 5*time.Second, 15*time.Minute)))
 	return true
@@ -212,8 +212,9 @@ func (t *target) closing(c *closing) *closing {
 
 // attempt is one to have Azure hold a standing.
 type attempt struct {
-	State compliance.State `json:"state"`
-	At    time.Time        `json:"at"`
+	State  compliance.State `json:"state"`
+	At     time.Time        `json:"at"`
+	UserID string           `json:"userId,omitempty"` // whose pair it was about; empty: it is not known
 }
 
 // doubt is an attempt that may still arrive at Azure, until some time later.
