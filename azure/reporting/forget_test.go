@@ -12,6 +12,7 @@ import (
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/compliance"
 )
 
 // A device is not forgotten beside a record that claims nothing, since a newer
@@ -210,5 +211,29 @@ func TestOffBoardAfterALostReportWasForgotten(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		require.NoError(t, h.engine.OffBoard(ctx, account, tenantID, nil))
+	})
+}
+
+// A twin claims the id and is forgotten while the removal is on its way: the
+// object may be the twin's, and is not deleted.
+func TestNoDeletionForWhatWasForgottenMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(pc(nil))
+		time.Sleep(time.Minute)
+		stuck(h, 10*time.Second)
+		h.see(pc(in(removed)))
+		time.Sleep(2 * time.Second)
+		h.see(pc(func(o *reporting.Observation) { o.DeviceID, o.State = "twin", compliance.StateUnspecified }))
+		time.Sleep(2 * time.Second)
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "twin", true))
+		time.Sleep(30 * 24 * time.Hour)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v", got)
+		}
+		if n := len(h.azure.all("delete")); n != 0 {
+			t.Errorf("%d deletions", n)
+		}
 	})
 }

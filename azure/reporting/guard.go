@@ -156,6 +156,10 @@ func (s *sighting) alarm() {
 func (s *sighting) guardTenant(tenant string, g *guard) {
 	devices := g.Devices
 	g.Devices = max(0, g.Devices+s.live[tenant])
+	ends := map[Key]compliance.State{} // a device may turn twice in one call
+	for _, t := range s.turned {
+		ends[t.target] = t.to
+	}
 	for _, state := range []compliance.State{compliance.StateRemoved, compliance.StateNonCompliant, compliance.StateCompliant} {
 		n, any := 0, false
 		for _, t := range s.turned {
@@ -178,7 +182,7 @@ func (s *sighting) guardTenant(tenant string, g *guard) {
 			continue
 		}
 		for _, t := range s.turned {
-			if t.tenant == tenant && t.to == state {
+			if t.tenant == tenant && t.to == state && ends[t.target] == state {
 				s.targets.byKey[t.target].Held = state
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/status"
 )
 
@@ -96,6 +97,37 @@ func TestSyncNowWhileAnEarlierStandingIsOnItsWay(t *testing.T) {
 		time.Sleep(time.Minute)
 		if diff := cmp.Diff([]string{"compliant to id, inventory", "removed to id, change"}, h.lines()); diff != "" {
 			t.Errorf("sent (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// Devices that turn twice in one call are held in what they turned to last.
+func TestHeldAsTurnedLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := watchful()
+		o.GuardHolds = []compliance.State{nonCompliant, removed}
+		h := newTrial(t, o)
+		defer h.run()()
+		var turns []reporting.Observation
+		for i := range 3 {
+			device := func(s compliance.State, after time.Duration) reporting.Observation {
+				return pc(func(o *reporting.Observation) {
+					o.DeviceID, o.AzureDeviceID = fmt.Sprint("pc-", i), fmt.Sprintf("%08d-9489-4074-9b35-345b16f0a72d", i)
+					o.State, o.SeenAt = s, o.SeenAt.Add(after)
+				})
+			}
+			h.see(device(compliant, 0))
+			turns = append(turns, device(nonCompliant, time.Second), device(removed, 2*time.Second))
+		}
+		time.Sleep(time.Minute)
+		h.lines()
+		h.see(turns...)
+		time.Sleep(time.Hour)
+		if sent := h.lines(); len(sent) > 0 {
+			t.Errorf("sent %q, want all held", sent)
+		}
+		if got := h.device("pc-1").Blank.ReportTime; got != status.BlankHeld {
+			t.Errorf("the report time is blank because of %v", got)
 		}
 	})
 }

@@ -199,7 +199,11 @@ func (t *target) accept(n *errand, unsure []attempt, now time.Time, o *Options) 
 	case compliance.StateCompliant:
 		t.CompliantAt = t.Accepted.At
 	case compliance.StateRemoved:
-		if !closed && !n.owner.Claimed && n.receipt.Removal == azure.RemovalMarked && n.owner.Platform == azure.PlatformWindows && o.DeleteAfter >= 0 {
+		claimed := n.owner.Claimed
+		if r := t.find(n.owner.Host); r != nil {
+			claimed = claimed || r.Claimed // meanwhile, by one that may have left again
+		}
+		if !closed && !claimed && n.receipt.Removal == azure.RemovalMarked && n.owner.Platform == azure.PlatformWindows && o.DeleteAfter >= 0 {
 			t.DeleteAt = now.Add(o.DeleteAfter)
 		}
 	}
