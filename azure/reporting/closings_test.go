@@ -239,6 +239,43 @@ func TestIDIsLeftAfterARestoredBackup(t *testing.T) {
 	}
 }
 
+// The same of an id that its device had left before the backup, and to which it
+// came back after it: it is closed again, whether or not the host knows it.
+func TestClosedIDAfterARestoredBackup(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		t.Run(fmt.Sprintf("observed there again: %v", back), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				stop := h.run()
+				on := func(id string) {
+					h.see(pc(func(o *reporting.Observation) { o.AzureDeviceID = id }))
+					time.Sleep(time.Minute)
+				}
+				on(deviceID)
+				on(deviceID2)
+				stop()
+				if got := h.azure.state(deviceID); got != removed {
+					t.Fatalf("Azure holds %v of what the device left", got)
+				}
+				h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
+				require.NoError(t, h.engine.Resync(t.Context()))
+				want := removed
+				if back {
+					on(deviceID)
+					want = compliant
+				} else {
+					on(deviceID3)
+				}
+				defer h.run()()
+				time.Sleep(time.Hour)
+				if got := h.azure.state(deviceID); got != want {
+					t.Errorf("Azure holds %v, want %v, after %q", got, want, h.lines())
+				}
+			})
+		})
+	}
+}
+
 // The closing of an earlier user's pair says nothing of a claim of compliance
 // for the present one that has no answer: the device is not forgotten while
 // Azure may hold it.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/status"
 )
@@ -107,8 +108,9 @@ func (t *target) mayBeCompliant(calling bool) bool {
 
 // Resync is for after the host's database was restored from a backup: what is
 // stored may be older than what Azure holds. Nothing counts as accepted any
-// more; removals and non-compliance are reported again at once, and compliance
-// when the host has observed the device again. Call it before Run; if it does
+// more; removals and non-compliance are reported again at once, ids that their
+// devices have left are closed again, and compliance is reported when the host
+// has observed the device again. Call it before Run; if it does
 // not return nil, call it again.
 func (e *Engine) Resync(ctx context.Context) error {
 	for p, err := range e.pages(ctx, "") {
@@ -209,4 +211,8 @@ func (t *target) resync(now time.Time) {
 	t.Message, t.Before, t.Failure, t.Unsure, t.Doubts = nil, nil, nil, nil, nil
 	t.DeleteAt, t.Deletions = time.Time{}, 0
 	later(&t.Floor, now.Truncate(time.Second))
+	if a := t.Accepted; len(t.Records) == 0 && t.Close == nil && a != nil && a.State == compliance.StateRemoved &&
+		a.Removal != azure.RemovalDeleted && a.Removal != azure.RemovalAbsent {
+		t.close(closing{Platform: a.Platform, UserID: a.UserID, UPN: a.UPN}) // a device may have come back since the backup
+	}
 }
