@@ -276,6 +276,44 @@ func TestClosedIDAfterARestoredBackup(t *testing.T) {
 	}
 }
 
+// That Azure does not know the device for a moment does not count as one refusal
+// more, or the other way round: the pair is closed when that is possible.
+func TestClosingIsRefusedAndNotFoundInTurn(t *testing.T) {
+	for _, most := range []azure.Error{rejected, {Kind: azure.ErrDeviceNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}} {
+		t.Run(string(most.Kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				h.see(phone(nil))
+				time.Sleep(time.Minute)
+				other := rejected
+				if most.Kind == rejected.Kind {
+					other.Kind = azure.ErrDeviceNotFound
+				}
+				closes, closed := 0, false
+				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+					if r.DeviceID == deviceID2 {
+						return h.azure.accept(r)
+					}
+					switch closes++; {
+					case closes <= 5:
+						return azure.Receipt{}, new(most)
+					case closes == 6:
+						return azure.Receipt{}, new(other)
+					}
+					closed = true
+					return h.azure.accept(r)
+				})
+				h.see(phone(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 }))
+				time.Sleep(3 * 24 * time.Hour)
+				if !closed {
+					t.Errorf("given up after %d tries", closes)
+				}
+			})
+		})
+	}
+}
+
 // The closing of an earlier user's pair says nothing of a claim of compliance
 // for the present one that has no answer: the device is not forgotten while
 // Azure may hold it.

@@ -120,11 +120,13 @@ type closing struct {
 	UPN      string         `json:"upn,omitempty"`
 
 	// Message is the report of it that is in progress. Retry is when to try
-	// again after Tries failures, of which some were Refused for good.
+	// again after Tries failures, of which some were Refused for good, and some
+	// found the device or its user Absent.
 	Message *message  `json:"message,omitempty"`
 	Retry   time.Time `json:"retry,omitzero"`
 	Tries   int       `json:"tries,omitempty"`
 	Refused int       `json:"refused,omitempty"`
+	Absent  int       `json:"absent,omitempty"`
 }
 
 // failed says when to close a pair again that could not be. It answers false
@@ -138,9 +140,9 @@ func (c *closing) failed(e *azure.Error, now time.Time) bool {
 	c.Tries++
 	switch {
 	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
-		c.Refused++
-		c.Retry = now.Add(absentRetry(c.Refused))
-		return c.Refused <= 5 // then it is no replication any more
+		c.Absent++
+		c.Retry = now.Add(absentRetry(c.Absent))
+		return c.Absent <= 5 // then it is no replication any more
 	case final(e):
 		c.Refused++
 		c.Retry = now.Add(backOff(c.Refused, time.Minute, 24*time.Hour))
