@@ -180,8 +180,12 @@ func (t *target) release(host string, now time.Time) (owned bool) {
 // nobody else claims this one, Azure is told that it is closed.
 func (t *target) leave(r *record, linked, told bool, now time.Time) {
 	t.release(r.Host, now)
-	if owner, _ := t.owner(); !linked || r.Released || owner != nil && owner.live() {
+	owner, _ := t.owner()
+	if !linked || r.Released || owner != nil && owner.live() {
 		return // its standing counts now, or did all along
+	}
+	if owner != nil && t.Held == owner.State {
+		return // the guard holds the removal
 	}
 	if t.Accepted == nil && t.Floor.IsZero() && !told {
 		return // Azure was never told anything on this id

@@ -101,6 +101,37 @@ func TestSyncNowWhileAnEarlierStandingIsOnItsWay(t *testing.T) {
 	})
 }
 
+// A removal that is held stays so where an older record leaves the id.
+func TestHeldWhileAnOlderRecordLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, watchful())
+		defer h.run()()
+		began := time.Now().Add(-time.Hour)
+		see := func(device, id string, enrolled time.Duration, s compliance.State) {
+			h.see(pc(func(o *reporting.Observation) {
+				o.DeviceID, o.AzureDeviceID, o.EnrolledAt, o.State = device, id, began.Add(enrolled), s
+			}))
+			time.Sleep(time.Minute)
+		}
+		see("old", deviceID, 0, compliant)
+		see("new", deviceID, time.Second, compliant)
+		h.wave()
+		see("new", deviceID, time.Second, removed)
+		see("old", deviceID2, 0, compliant)
+		time.Sleep(time.Hour)
+		if got := h.azure.state(deviceID); got != compliant {
+			t.Errorf("Azure holds %v, before it is approved", got)
+		}
+		if _, err := h.engine.Approve(t.Context(), reporting.Filter{TenantID: tenantID}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v, after it was approved", got)
+		}
+	})
+}
+
 // Devices that turn twice in one call are held in what they turned to last.
 func TestHeldAsTurnedLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
