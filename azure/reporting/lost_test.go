@@ -240,3 +240,35 @@ func TestInventoryTurnsBackAfterALostReport(t *testing.T) {
 		})
 	}
 }
+
+// The outcome of a call whose lease was lost says nothing of the call that went
+// out after it, under another's lease, and whose process died.
+func TestOutcomeUnderALostLease(t *testing.T) {
+	for _, last := range []compliance.State{compliant, nonCompliant} {
+		t.Run(last.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[last]
+				h := newTrial(t, nil)
+				dying := &crash{Store: h.store}
+				dying.armed.Store(true)
+				stuck(h, 4*time.Minute)
+				defer h.run()()
+				h.see(phone(in(last)))
+				time.Sleep(time.Minute)
+				h.see(phone(in(between)))
+				time.Sleep(50 * time.Second)
+				stop := run(t, engineOn(t, dying, h.azure, nil))
+				time.Sleep(30 * time.Second) // the lease has ended
+				stop()
+				if got := h.azure.state(deviceID); got != between || !dying.dead.Load() {
+					t.Fatalf("Azure holds %v, want what the second process sent", got)
+				}
+				h.see(phone(in(last)))
+				time.Sleep(time.Hour)
+				if got := h.azure.state(deviceID); got != last {
+					t.Errorf("Azure holds %v, want %v", got, last)
+				}
+			})
+		})
+	}
+}
