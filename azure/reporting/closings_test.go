@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,24 +291,25 @@ func TestClosingIsRefusedAndNotFoundInTurn(t *testing.T) {
 				if most.Kind == rejected.Kind {
 					other.Kind = azure.ErrDeviceNotFound
 				}
-				closes, closed := 0, false
+				var closes atomic.Int32
+				var closed atomic.Bool
 				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
 					if r.DeviceID == deviceID2 {
 						return h.azure.accept(r)
 					}
-					switch closes++; {
-					case closes <= 5:
+					switch n := closes.Add(1); {
+					case n <= 5:
 						return azure.Receipt{}, new(most)
-					case closes == 6:
+					case n == 6:
 						return azure.Receipt{}, new(other)
 					}
-					closed = true
+					closed.Store(true)
 					return h.azure.accept(r)
 				})
 				h.see(phone(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 }))
 				time.Sleep(3 * 24 * time.Hour)
-				if !closed {
-					t.Errorf("given up after %d tries", closes)
+				if !closed.Load() {
+					t.Errorf("given up after %d tries", closes.Load())
 				}
 			})
 		})
@@ -334,10 +336,10 @@ func TestClosingSaysNothingOfThePresentUser(t *testing.T) {
 		})
 		as(userB, nonCompliant)
 		time.Sleep(time.Second)
-		closed := false
+		var closed atomic.Bool
 		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
 			if r.UserID == userA {
-				closed = true
+				closed.Store(true)
 				require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
 				return h.azure.accept(r)
 			}
@@ -349,7 +351,7 @@ func TestClosingSaysNothingOfThePresentUser(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		as(userB, nonCompliant)
 		time.Sleep(time.Second)
-		require.True(t, closed)
+		require.True(t, closed.Load())
 		if err := h.engine.Forget(t.Context(), account, tenantID, "phone-1", false); !errors.Is(err, reporting.ErrStillCompliant) {
 			t.Errorf("forgotten: %v", err)
 		}

@@ -3,6 +3,7 @@ package reporting_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,10 +265,10 @@ func TestClosingAfterHoursWithoutAToken(t *testing.T) {
 		h.azure.refuse(noToken)
 		h.see(phone(func(o *reporting.Observation) { o.UserID = userB }))
 		time.Sleep(12 * time.Hour)
-		refused, when := 0, time.Time{}
+		var when atomic.Pointer[time.Time] // it was refused
 		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-			if r.UserID == userA && refused == 0 {
-				refused, when = 1, time.Now()
+			if r.UserID == userA && when.Load() == nil {
+				when.Store(new(time.Now()))
 				return azure.Receipt{}, &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
 			}
 			return h.azure.accept(r)
@@ -279,8 +280,8 @@ func TestClosingAfterHoursWithoutAToken(t *testing.T) {
 				last = s
 			}
 		}
-		if refused == 0 || !last.at.After(when) || last.report.State != removed {
-			t.Errorf("refused at %v, sent last at %v", when, last.at)
+		if at := when.Load(); at == nil || !last.at.After(*at) || last.report.State != removed {
+			t.Errorf("refused at %v, sent last at %v", at, last.at)
 		}
 	})
 }

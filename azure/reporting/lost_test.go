@@ -216,25 +216,25 @@ func TestInventoryTurnsBackAfterALostReport(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				see(compliant, "10")
-				held := "10"
+				var held atomic.Value
 				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-					held = r.Inventory.OSVersion
+					held.Store(r.Inventory.OSVersion)
 					return azure.Receipt{}, new(noAnswer)
 				})
 				see(compliant, "11")
-				if held != "11" {
-					t.Fatalf("sent version %q", held)
+				if held.Load() != "11" {
+					t.Fatalf("sent version %q", held.Load())
 				}
 				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
 					if v := r.Inventory.OSVersion; v != "" {
-						held = v
+						held.Store(v)
 					}
 					return h.azure.accept(r)
 				})
 				see(state, "10")
 				time.Sleep(time.Hour)
-				if held != "10" {
-					t.Errorf("Azure holds version %q", held)
+				if held.Load() != "10" {
+					t.Errorf("Azure holds version %q", held.Load())
 				}
 			})
 		})
@@ -248,7 +248,7 @@ func TestOutcomeUnderALostLease(t *testing.T) {
 		t.Run(last.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[last]
-				h := newTrial(t, nil)
+				h := newTrial(t, &reporting.Options{CallsInFlight: 1}) // takes nothing over while it is stuck
 				dying := &crash{Store: h.store}
 				dying.armed.Store(true)
 				stuck(h, 4*time.Minute)
