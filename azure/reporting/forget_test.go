@@ -52,17 +52,7 @@ func TestForgetBesideASupersededRecord(t *testing.T) {
 func TestForgetWhileALostCallMayArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTrial(t, nil)
-		dying := &crash{Store: h.store}
-		dying.armed.Store(true)
-		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-			h.azure.play(nil)
-			time.AfterFunc(3*time.Minute, func() { h.azure.arrive(r) })
-			return azure.Receipt{}, new(noAnswer)
-		})
-		h.see(pc(nil))
-		stop := run(t, engineOn(t, dying, h.azure, nil))
-		time.Sleep(time.Second)
-		stop()
+		h.diesReporting(pc(nil), 3*time.Minute)
 		h.see(pc(in(nonCompliant)))
 		defer h.run()()
 		time.Sleep(130 * time.Second)

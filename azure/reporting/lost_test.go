@@ -44,6 +44,31 @@ func (c *crash) Update(ctx context.Context, fn func(tx reporting.Tx) error) erro
 	return c.Store.Update(ctx, fn)
 }
 
+// opposite answers the other standing of a device that is not removed.
+func opposite(s compliance.State) compliance.State {
+	if s == compliant {
+		return nonCompliant
+	}
+	return compliant
+}
+
+// diesReporting has a process die with its report of an observation under way,
+// which arrives at Azure after a while.
+func (h *trial) diesReporting(o reporting.Observation, arrives time.Duration) {
+	h.t.Helper()
+	dying := &crash{Store: h.store}
+	dying.armed.Store(true)
+	h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+		h.azure.play(nil)
+		time.AfterFunc(arrives, func() { h.azure.arrive(r) })
+		return azure.Receipt{}, new(noAnswer)
+	})
+	h.see(o)
+	stop := run(h.t, engineOn(h.t, dying, h.azure, nil))
+	time.Sleep(time.Second)
+	stop()
+}
+
 // A process dies between a report and the writing of its outcome, and the
 // device turns back to what was accepted before: another engine, to which the
 // standing is nothing new, sends it all the same.
@@ -52,7 +77,7 @@ func TestTurnsBackWhileAReportIsLost(t *testing.T) {
 		for _, arrives := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%v, the report arrived: %v", before, arrives), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[before]
+					between := opposite(before)
 					h := newTrial(t, nil)
 					dying := &crash{Store: h.store}
 					stop := run(t, engineOn(t, dying, h.azure, nil))
@@ -87,7 +112,7 @@ func TestTurnsBackAfterALostReportAndARefusal(t *testing.T) {
 	for _, before := range []compliance.State{compliant, nonCompliant} {
 		t.Run(before.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[before]
+				between := opposite(before)
 				h := newTrial(t, nil)
 				dying := &crash{Store: h.store}
 				stop := run(t, engineOn(t, dying, h.azure, nil))
@@ -181,17 +206,7 @@ func TestTurnsBackAfterALostReportAndAQuestion(t *testing.T) {
 func TestLateCallOfADeadProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTrial(t, nil)
-		dying := &crash{Store: h.store}
-		dying.armed.Store(true)
-		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-			h.azure.play(nil)
-			time.AfterFunc(3*time.Minute, func() { h.azure.arrive(r) })
-			return azure.Receipt{}, new(noAnswer)
-		})
-		h.see(pc(nil))
-		stop := run(t, engineOn(t, dying, h.azure, nil))
-		time.Sleep(time.Second)
-		stop()
+		h.diesReporting(pc(nil), 3*time.Minute)
 		h.see(pc(in(nonCompliant)))
 		defer h.run()()
 		time.Sleep(20 * time.Minute)
@@ -247,7 +262,7 @@ func TestOutcomeUnderALostLease(t *testing.T) {
 	for _, last := range []compliance.State{compliant, nonCompliant} {
 		t.Run(last.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				between := map[compliance.State]compliance.State{compliant: nonCompliant, nonCompliant: compliant}[last]
+				between := opposite(last)
 				h := newTrial(t, &reporting.Options{CallsInFlight: 1}) // takes nothing over while it is stuck
 				dying := &crash{Store: h.store}
 				dying.armed.Store(true)
