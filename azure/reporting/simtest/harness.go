@@ -15,7 +15,8 @@ import (
 type Harness struct {
 	// Open makes a fresh, empty store that takes its time from now. It is
 	// called inside a bubble of testing/synctest: what it starts has to end with
-	// t, by t.Cleanup, and it must not wait for anything outside. now can jump.
+	// t, by t.Cleanup. It may wait for a disk or a server, while virtual time
+	// stands still, and not for goroutines outside. now can jump.
 	Open func(t *testing.T, now func() time.Time) reporting.Store
 
 	// Seeds is how many worlds there are, numbered from First. Defaults 200
