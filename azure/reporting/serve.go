@@ -17,8 +17,11 @@ const idle = time.Minute
 // recordTimeout is how long the writing of an outcome may take.
 const recordTimeout = 10 * time.Second
 
-// serve claims what is due in a queue, sends it, and records what came of it.
+// serve claims what is due in a queue, sends it, and records what came of it. A
+// process that was stopped on the way sends nothing by what it knew before: the
+// tenant may be off, another may have the right to try, and its tokens are old.
 func (e *Engine) serve(ctx context.Context, name string, many int, urgent, oldest bool) (served, error) {
+	began := time.Now()
 	tenantID, letter, _ := strings.Cut(name, "/")
 	t, known, err := e.tenant(ctx, tenantID)
 	if err != nil {
@@ -52,7 +55,12 @@ func (e *Engine) serve(ctx context.Context, name string, many int, urgent, oldes
 	if urgent {
 		most = urgencyCompliant
 	}
-	began := time.Now()
+	if time.Since(began) >= e.o.CallTimeout {
+		if drawn {
+			e.refund(ctx, tenantID, quota, c.granted)
+		}
+		return served{wait: time.Millisecond}, nil // a right to try has ended by itself
+	}
 	rows, err := e.store.Claim(ctx, Claim{Queue: name, Limit: limit, Lease: e.o.Lease, Most: most, OldestFirst: oldest})
 	if err != nil || len(rows) == 0 {
 		if drawn {
@@ -80,7 +88,7 @@ const fewAtOnce = 2
 // may be faster than the store.
 const mostAtOnce = 200
 
-// deliver sends rows that were claimed since began, and records their outcomes,
+// deliver sends rows that are served since began, and records their outcomes,
 // also when ctx has ended meanwhile: what was sent must not be forgotten. A
 // process that was stopped in between sends nothing under a lease that has
 // ended.

@@ -15,7 +15,8 @@
 // claimed by a second record, are retired and come back. Tenants are switched
 // off and on. Hosts hand over what is wrong. Processes die before and after any
 // step of the store and of the network; what they had under way at Microsoft
-// goes on there. Transactions are rolled back and run again. The store's clock
+// goes on there. They stand still for longer than their leases, and go on.
+// Transactions are rolled back and run again. The store's clock
 // jumps. Microsoft throttles by one of several models, at, above and below the
 // quota that the engine was told; it fails, answers late or not at all, acts
 // without answering and long after it was given up, refuses devices, tenants
@@ -29,7 +30,7 @@
 // at that moment; no other call of the id is under way under a live lease;
 // LastUpdateTime grows; the quota and Retry-After are kept; a tenant without a
 // token is tried by one device at a time; what is deleted was retired long
-// enough ago, and nobody claims it. In worlds where no process dies: nothing is
+// enough ago, and nobody claims it. In worlds where all processes live on: nothing is
 // sent without a reason, and what takes access away goes at once.
 //
 // Of every Observe: what it refuses, and its counts.

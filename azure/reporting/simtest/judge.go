@@ -148,7 +148,7 @@ func (w *world) glance(d dice) {
 	}
 	rec := w.rules.records[k]
 	h := w.watch.history(ref{k.tenant, rec.azureID})
-	if got.ComplianceStatus == status.Successful && h.message != "" && h.user == rec.user && w.plan.deaths == 0 && w.plan.storeFaults == 0 && rec.state == h.state {
+	if got.ComplianceStatus == status.Successful && h.message != "" && h.user == rec.user && w.plan.deaths == 0 && w.plan.storeFaults == 0 && w.plan.freezes == 0 && rec.state == h.state {
 		w.wrong("the details of %s are successful, and its message is in progress: %+v", k.host, got.Device)
 	}
 }

@@ -34,6 +34,7 @@ type call struct {
 	deadline time.Time
 	ended    time.Time // zero: under way
 	results  []azure.Result
+	late     bool // its process stood still when the answer came
 }
 
 func (c *call) String() string {
@@ -143,6 +144,12 @@ func (l *line) send(ctx context.Context, c *call, act func(d dice) []azure.Resul
 	if p.gone() || p.mayDie(d, mattering, "before "+what) {
 		return unsent(errDead)
 	}
+	if p.mayFreeze(d, "before "+what); p.gone() {
+		return unsent(errDead)
+	}
+	if err := ctx.Err(); err != nil {
+		return unsent(err)
+	}
 	c.began = time.Now()
 	c.deadline = c.began.Add(time.Hour)
 	if until, ok := ctx.Deadline(); ok {
@@ -164,6 +171,10 @@ func (l *line) send(ctx context.Context, c *call, act func(d dice) []azure.Resul
 	}
 	if v.dies {
 		p.die(fmt.Sprintf("after call %d", c.n))
+	}
+	c.late = p.mayFreeze(d, fmt.Sprintf("after call %d", c.n))
+	if c.late && d.chance(0.5) {
+		results = c.noAnswer(ctx) // it was there, and so was the end of the time for it
 	}
 	gone := p.gone() || p.mayDie(d, mattering, fmt.Sprintf("after call %d", c.n))
 	w.trace.add("%s call %d: %s", p.name, c.n, answers(results))
@@ -234,6 +245,10 @@ func (w *world) unavailable(c *call, d dice) *azure.Error {
 // giveUp waits for the caller's deadline.
 func (l *line) giveUp(ctx context.Context, c *call) []azure.Result {
 	l.p.w.steps.sleepTo(c.deadline, uint64(c.n))
+	return c.noAnswer(ctx)
+}
+
+func (c *call) noAnswer(ctx context.Context) []azure.Result {
 	e := fault(c.op, azure.ErrCanceled, azure.ScopeDevice, azure.OutcomeUnknown, 0)
 	e.Err = ctx.Err()
 	if e.Err == nil {

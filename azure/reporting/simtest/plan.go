@@ -16,6 +16,7 @@ type plan struct {
 	slots   int     // processes that share the store
 
 	deaths      float64 // how often processes die; 1: at every fortieth step that matters
+	freezes     float64 // how often processes stand still, likewise
 	storeFaults float64 // how often a step of the store fails
 	conflicts   float64 // how often a transaction is rolled back and run again
 	rough       float64 // how often one of the ways goes wrong in which a call can
@@ -102,6 +103,7 @@ func newPlan(seed uint64, began time.Time) *plan {
 	p.drawSpells(d)
 	p.drawModes(d)
 	p.drawJumps(d)
+	p.freezes = pick(rolled(seed, "freezes"), 0, 0, 0.02, 0.2)
 	p.rollCall = d.chance(0.5)
 	p.drawLives(seed, d, began)
 	p.drawDeviceSpells(rolled(seed, "device spells"))

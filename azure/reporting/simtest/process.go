@@ -11,13 +11,14 @@ import (
 )
 
 // process is one life of one of the host's processes: an engine that can die at
-// any step. A dead one's later steps all fail, and what it had under way at
-// Microsoft goes on there.
+// any step, or stand still. A dead one's later steps all fail, and what it had
+// under way at Microsoft goes on there.
 type process struct {
 	w      *world
 	name   string // of slot and life, as in "e1.3"
 	slot   int
 	dead   atomic.Bool
+	still  atomic.Int64 // until when it stands still, in nanoseconds
 	died   chan struct{}
 	cancel context.CancelFunc
 	engine *reporting.Engine
@@ -72,6 +73,27 @@ func (p *process) mayDie(d dice, rate float64, where string) bool {
 		p.die(where)
 	}
 	return p.gone()
+}
+
+// mayFreeze lets a process stand still at a step, for longer than its leases
+// last, and waits until it goes on: it was stopped by the system, or moved with its
+// machine. What it has asked for is done meanwhile.
+func (p *process) mayFreeze(d dice, where string) (stood bool) {
+	if d.chance(mattering*p.w.plan.freezes) && !p.w.calm() && !p.gone() {
+		lease := p.w.watch.lease()
+		still := pick(d, d.between(lease, 2*lease), d.between(lease, 2*lease), d.between(lease, 20*lease))
+		p.w.trace.add("%s stands still for %v %s", p.name, still, where)
+		p.still.Store(max(p.still.Load(), time.Now().Add(still).UnixNano()))
+	}
+	for !p.gone() {
+		left := p.still.Load() - time.Now().UnixNano()
+		if left <= 0 {
+			break
+		}
+		stood = true
+		p.w.steps.sleepTo(time.Now().Add(time.Duration(left)+d.between(0, 2*time.Millisecond)), digest(p.w.seed, p.name+where))
+	}
+	return stood
 }
 
 // keep runs one slot until the world ends: a process, and after its death

@@ -48,6 +48,9 @@ func (h *handle) before(ctx context.Context, what string, rate float64) (dice, e
 	if h.p.gone() || h.p.mayDie(d, rate, "before "+what) {
 		return d, errDead
 	}
+	if h.p.mayFreeze(d, "before "+what); h.p.gone() {
+		return d, errDead
+	}
 	if err := ctx.Err(); err != nil {
 		return d, err
 	}
@@ -71,6 +74,9 @@ func worker(ctx context.Context) string {
 
 func (h *handle) after(d dice, what string, rate float64) error {
 	if h.p.mayDie(d, rate, "after "+what) {
+		return errDead
+	}
+	if h.p.mayFreeze(d, "after "+what); h.p.gone() {
 		return errDead
 	}
 	return nil

@@ -195,7 +195,7 @@ func (x *watch) reports(c *call, k ref, r azure.Report) {
 		w.wrong("call %d: nobody has claimed %.8s", c.n, k.id)
 		return
 	}
-	if w.plan.deaths == 0 && w.plan.storeFaults == 0 {
+	if w.plan.deaths == 0 && w.plan.storeFaults == 0 && w.plan.freezes == 0 {
 		x.needed(c, k, r, t, h)
 		x.prompt(c, k, r, t, h)
 	}
@@ -323,7 +323,7 @@ func (x *watch) ended(c *call, gone bool) {
 				}
 			}
 			continue
-		case gone || e != nil && e.Outcome == azure.OutcomeUnknown:
+		case gone || e != nil && e.Outcome == azure.OutcomeUnknown || c.late && x.flying[k] != c:
 			h.unknown, h.maybe, h.doubt = true, r.State, time.Now()
 			if r.State == compliance.StateCompliant {
 				if h.claims == nil {
