@@ -17,10 +17,11 @@ type bucket struct {
 	// has got nothing since.
 	Hungry time.Time `json:"hungry,omitzero"`
 
-	// Urgent and Routine are, of a tenant's bucket, when it was told to come
-	// back to the application's; of that one, the end of the line.
-	Urgent  time.Time `json:"urgent,omitzero"`
-	Routine time.Time `json:"routine,omitzero"`
+	// Of a tenant's bucket, when it was told to come back to the application's;
+	// of that one, the end of the line. A line for each kind of work.
+	Pressing time.Time `json:"pressing,omitzero"`
+	Urgent   time.Time `json:"urgent,omitzero"`
+	Routine  time.Time `json:"routine,omitzero"`
 
 	Closed time.Time     `json:"closed,omitzero"` // nothing is given before
 	Wait   time.Duration `json:"wait,omitempty"`  // from when it was closed to Closed, at most
@@ -151,19 +152,14 @@ func (b *bucket) gathered(now time.Time, l limits, rate float64) float64 {
 	return min(now.Sub(b.Hungry).Seconds()*share*rate, b.ration(l, rate))
 }
 
-func (b *bucket) turn(routine bool) time.Time {
-	if routine {
-		return b.Routine
+func (b *bucket) turn(pressing, routine bool) *time.Time {
+	switch {
+	case routine:
+		return &b.Routine
+	case pressing:
+		return &b.Pressing
 	}
-	return b.Urgent
-}
-
-func (b *bucket) setTurn(routine bool, t time.Time) {
-	if routine {
-		b.Routine = t
-	} else {
-		b.Urgent = t
-	}
+	return &b.Urgent
 }
 
 // refill counts tokens up to now. While the gate was closed there were none.
@@ -214,7 +210,7 @@ func (b *bucket) mend(now time.Time, l limits) {
 	}
 	last := now
 	later(&last, b.Closed)
-	for _, t := range []*time.Time{&b.Urgent, &b.Routine} {
+	for _, t := range []*time.Time{&b.Pressing, &b.Urgent, &b.Routine} {
 		if t.After(last.Add(2 * longestTurn)) {
 			*t = time.Time{}
 		}

@@ -106,6 +106,7 @@ type Engine struct {
 	signal   chan struct{} // something may be due, of woken
 	wakes    sync.Mutex
 	woken    map[string]bool // tenants, "" for any; true: their mode may be another
+	pressing map[string]bool // queues in which something is due that takes access away
 	counted  counted
 
 	tenantLimits, wholeLimits limits
@@ -211,4 +212,17 @@ func (e *Engine) wake(other bool, tenants ...string) {
 	case e.signal <- struct{}{}:
 	default:
 	}
+}
+
+// press notes for a Run in which queues something is due that takes access away.
+// It looks when it is woken, or when a call has ended.
+func (e *Engine) press(queues []string) {
+	e.wakes.Lock()
+	if e.pressing == nil {
+		e.pressing = map[string]bool{}
+	}
+	for _, name := range queues {
+		e.pressing[name] = true
+	}
+	e.wakes.Unlock()
 }

@@ -51,6 +51,7 @@ type pace struct {
 	limits      limits
 	application *bucket // nil: there is no such quota
 	whole       limits
+	pressing    bool // what takes access away has a line of its own to the application's
 }
 
 // take takes up to want tokens from both buckets or none from either, and
@@ -75,13 +76,13 @@ func (p pace) take(now time.Time, want int, routine bool) (int, time.Duration) {
 		return n, wait
 	}
 	application, w := *p.application, p.whole.sane()
-	turn := tenant.turn(routine)
+	turn := *tenant.turn(p.pressing, routine)
 	come := !turn.IsZero() && !turn.After(now) && now.Sub(turn) < longestTurn && !application.Closed.After(now)
 	m, waitWhole := application.offer(now, w, max(n, 1), routine, come)
 	if n > 0 && m > 0 {
 		tenant.pay(now, l, m, routine)
 		application.pay(now, w, m, routine)
-		tenant.setTurn(routine, time.Time{})
+		*tenant.turn(p.pressing, routine) = time.Time{}
 		*p.tenant, *p.application = tenant, application
 		_, wait = tenant.offer(now, l, mostAtOnce, routine, false)
 		return m, wait
@@ -100,13 +101,13 @@ func (p pace) take(now time.Time, want int, routine bool) (int, time.Duration) {
 		// would all come for it. Each is told a time of its own instead.
 		turn = now.Add(waitWhole)
 		last := turn.Add(longestTurn)
-		later(&turn, p.application.turn(routine))
+		later(&turn, *p.application.turn(p.pressing, routine))
 		if turn.After(last) {
 			turn = last
 		}
 		batch := float64(min(n, batchOf(w.rate/2)))
-		p.application.setTurn(routine, turn.Add(seconds(batch/application.rate(now, w))))
-		p.tenant.setTurn(routine, turn)
+		*p.application.turn(p.pressing, routine) = turn.Add(seconds(batch / application.rate(now, w)))
+		*p.tenant.turn(p.pressing, routine) = turn
 	}
 	return 0, turn.Sub(now)
 }

@@ -21,6 +21,9 @@ func paced(letter string) (quota string, yes bool) {
 	return "", false
 }
 
+// reports says whether a queue is one of reports, and not of what follows them.
+func reports(letter string) bool { return letter == queueGraph || letter == queuePartner }
+
 // drawing is the pace of a tenant and channel within a transaction.
 type drawing struct {
 	pace
@@ -86,14 +89,15 @@ func (d *drawing) put() error {
 
 // spend takes up to want tokens of a tenant and channel. With none it answers
 // how long to wait.
-func (e *Engine) spend(ctx context.Context, c *call, quota string, want int, routine bool) (n int, wait time.Duration, err error) {
+func (e *Engine) spend(ctx context.Context, c *call, quota string, want, lane int) (n int, wait time.Duration, err error) {
 	err = e.update(ctx, func(tx Tx) error {
 		d, err := e.draw(tx, c.tenantID, quota)
 		if err != nil {
 			return err
 		}
 		c.blamed = d.tenant.Tries+d.tenant.Fails+d.whole.Tries+d.whole.Fails > 0 || d.whole.Blame != ""
-		n, wait = d.take(tx.Now(), want, routine)
+		d.pressing = lane == lanePress
+		n, wait = d.take(tx.Now(), want, lane == laneAny)
 		return d.put()
 	})
 	if err != nil {

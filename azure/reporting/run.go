@@ -85,19 +85,23 @@ type run struct {
 	lookAt   time.Time // when the store is asked again what is due
 }
 
-// queue is a queue of the store's. Two calls of it may be under way at once:
-// one takes what is due in its order, the other only what users wait for, so
-// that neither a slow call nor the pace of routine work keeps those waiting.
+// queue is a queue of the store's. Three calls of it may be under way at once:
+// one takes what is due in its order, another only what users wait for, and a
+// third, where this process knows that there is such, only what takes access
+// away: so that neither a slow call, nor the pace of routine work, nor other
+// tenants that wait for the application's quota keep those waiting.
 type queue struct {
 	name  string
 	paced bool
-	lanes [2]lane
+	press bool // something is due that takes access away
+	lanes [3]lane
 	turns int // claims of the first lane
 }
 
 const (
-	laneAny    = 0
-	laneUrgent = 1
+	laneAny = iota
+	laneUrgent
+	lanePress
 )
 
 type lane struct {
@@ -109,6 +113,10 @@ type lane struct {
 	// woken: the tenant may be another than the one by which a call that is
 	// under way was decided about.
 	woken bool
+
+	// pressed: what takes access away came to be due since a call that is
+	// under way looked.
+	pressed bool
 }
 
 // off reports whether a lane waits because nothing is sent for the tenant.
@@ -210,7 +218,7 @@ func (r *run) add(name string) *queue {
 	q := r.known[name]
 	if q == nil {
 		_, letter, _ := strings.Cut(name, "/")
-		q = &queue{name: name, paced: letter == queueGraph || letter == queuePartner}
+		q = &queue{name: name, paced: reports(letter)}
 		r.known[name] = q
 		r.order = append(r.order, name)
 	}
@@ -222,43 +230,52 @@ func (r *run) add(name string) *queue {
 func (r *run) start() time.Time {
 	now := time.Now()
 	next := now.Add(r.e.o.Poll)
-	kept := r.order[:0]
 	var begun []string
-	for _, name := range r.order {
-		q := r.known[name]
-		started := false
-		for i := range q.lanes {
-			l := &q.lanes[i]
-			switch {
-			case l.busy:
-			case i == laneUrgent && (!q.paced || started || q.lanes[laneAny].off(now)):
-				// The first lane serves everything, where it can.
-			case l.skip.After(now):
-				if l.skip.Before(next) {
-					next = l.skip
-				}
-			case r.inFlight < r.places(i):
-				r.begin(q, i)
-				started = true
+	for _, pressing := range []bool{true, false} {
+		for _, name := range r.order {
+			if q := r.known[name]; q.press == pressing && r.startOf(q, now, &next) {
+				begun = append(begun, name)
 			}
 		}
-		if started {
-			begun = append(begun, name)
-		} else {
-			kept = append(kept, name)
-		}
 	}
+	kept := slices.DeleteFunc(r.order, func(name string) bool { return slices.Contains(begun, name) })
 	r.order = append(kept, begun...)
 	return next
 }
 
-// places is how many calls may be under way beside one of a lane: some are kept
-// for what users wait for.
-func (r *run) places(lane int) int {
-	if lane == laneUrgent {
-		return r.e.o.CallsInFlight
+// startOf gives lanes of a queue to workers, and reports whether it gave any.
+// Where they wait, next is no later than they can go on.
+func (r *run) startOf(q *queue, now time.Time, next *time.Time) (started bool) {
+	for i := range q.lanes {
+		l := &q.lanes[i]
+		switch {
+		case l.busy || i == lanePress && !q.press:
+		case i != laneAny && (!q.paced || started || q.lanes[laneAny].off(now)):
+			// The first lane serves everything, where it can, and the second
+			// what the third would.
+		case l.skip.After(now):
+			if l.skip.Before(*next) {
+				*next = l.skip
+			}
+		case r.inFlight < r.places(i):
+			r.begin(q, i)
+			started = true
+		}
 	}
-	return max(1, r.e.o.CallsInFlight*3/4)
+	return started
+}
+
+// places is how many calls may be under way beside one of a lane: some are kept
+// for what users wait for, and of these some for what takes access away.
+func (r *run) places(lane int) int {
+	n := r.e.o.CallsInFlight
+	switch lane {
+	case laneAny:
+		n = n * 3 / 4
+	case laneUrgent:
+		n = n * 7 / 8
+	}
+	return max(1, n)
 }
 
 func (r *run) begin(q *queue, lane int) {
@@ -275,7 +292,7 @@ func (r *run) begin(q *queue, lane int) {
 	ctx := pprof.WithLabels(r.ctx, pprof.Labels("queue", name, "lane", strconv.Itoa(lane)))
 	r.workers.Go(func() {
 		pprof.SetGoroutineLabels(ctx)
-		s, err := r.e.serve(ctx, name, many, lane == laneUrgent, oldest)
+		s, err := r.e.serve(ctx, name, many, lane, oldest)
 		if err != nil && r.ctx.Err() == nil {
 			r.e.log.Warn("a queue was not served", "queue", name, "error", err)
 			s.wait = r.e.o.Poll
@@ -291,11 +308,15 @@ const oldestEvery = 4
 
 // served takes back what a worker did.
 func (r *run) served(s served) {
+	r.pressed()
 	r.inFlight--
 	q := r.known[s.queue]
 	l := &q.lanes[s.lane]
-	woken := l.woken
-	l.busy, l.woken = false, false
+	woken, pressed := l.woken, l.pressed
+	l.busy, l.woken, l.pressed = false, false, false
+	if s.wait == 0 && !s.more && s.lane != laneUrgent {
+		q.press = q.press && pressed
+	}
 	if s.more {
 		l.many = min(mostAtOnce, 4*max(l.many, fewAtOnce))
 	} else {
@@ -312,7 +333,7 @@ func (r *run) served(s served) {
 	case s.lane == laneAny && !s.more:
 		// What it did may have made something due later.
 		r.lookBy(looking)
-		if q.lanes[laneUrgent].busy {
+		if q.lanes[laneUrgent].busy || q.lanes[lanePress].busy || q.press {
 			l.skip, l.why = now.Add(urgentEvery), waitsWork
 		} else {
 			delete(r.known, s.queue)
@@ -328,6 +349,7 @@ func (r *run) woken() {
 	woken := e.woken
 	e.woken = nil
 	e.wakes.Unlock()
+	r.pressed()
 	for _, tenant := range slices.Sorted(maps.Keys(woken)) {
 		if tenant == "" {
 			for _, name := range r.order {
@@ -344,5 +366,23 @@ func (r *run) woken() {
 			r.add(name).wake(woken[tenant])
 		}
 		r.lookBy(looking)
+	}
+}
+
+// pressed takes note of the queues in which something is due that takes access
+// away.
+func (r *run) pressed() {
+	e := r.e
+	e.wakes.Lock()
+	pressing := e.pressing
+	e.pressing = nil
+	e.wakes.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(pressing)) {
+		q := r.add(name)
+		q.press = true
+		for i := range q.lanes {
+			l := &q.lanes[i]
+			l.pressed = l.pressed || l.busy
+		}
 	}
 }

@@ -20,7 +20,7 @@ const recordTimeout = 10 * time.Second
 // serve claims what is due in a queue, sends it, and records what came of it. A
 // process that was stopped on the way sends nothing by what it knew before: the
 // tenant may be off, another may have the right to try, and its tokens are old.
-func (e *Engine) serve(ctx context.Context, name string, many int, urgent, oldest bool) (served, error) {
+func (e *Engine) serve(ctx context.Context, name string, many, lane int, oldest bool) (served, error) {
 	began := time.Now()
 	tenantID, letter, _ := strings.Cut(name, "/")
 	t, known, err := e.tenant(ctx, tenantID)
@@ -42,7 +42,7 @@ func (e *Engine) serve(ctx context.Context, name string, many int, urgent, oldes
 	quota, drawn := paced(letter)
 	if drawn {
 		var wait time.Duration
-		c.granted, wait, err = e.spend(ctx, c, quota, min(limit, batchOf(e.tenantLimits.rate)), !urgent)
+		c.granted, wait, err = e.spend(ctx, c, quota, min(limit, batchOf(e.tenantLimits.rate)), lane)
 		if err != nil || c.granted == 0 {
 			if probing {
 				e.unprobe(ctx, tenantID, letter)
@@ -51,10 +51,7 @@ func (e *Engine) serve(ctx context.Context, name string, many int, urgent, oldes
 		}
 		limit = c.granted
 	}
-	most := urgencyDelete
-	if urgent {
-		most = urgencyCompliant
-	}
+	most := [...]uint8{laneAny: urgencyDelete, laneUrgent: urgencyCompliant, lanePress: urgencyRestrict}[lane]
 	if time.Since(began) >= e.o.CallTimeout {
 		if drawn {
 			e.refund(ctx, tenantID, quota, c.granted)

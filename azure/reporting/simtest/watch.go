@@ -344,13 +344,17 @@ func (x *watch) ended(c *call, gone bool) {
 				s = t.at(c.began)
 			}
 			delete(h.claims, userOf(r))
+			at := rec.AcceptedAt
+			if c.late {
+				at = c.ended // it is shown from when it is known
+			}
 			var refused time.Time
 			var why azure.Kind
 			if s.user != "" && userOf(r) != s.user && r.Platform != azure.PlatformWindows {
 				refused, why = h.refused, h.why // the closing of an earlier user's pair says nothing of it
 			}
 			*h = history{
-				doubt: h.doubt, claims: h.claims, heard: c.p, refused: refused, why: why, wish: s, state: r.State, user: userOf(r), at: rec.AcceptedAt, began: c.began, inventory: mended(r.Inventory), lastC: h.lastC, message: rec.MessageID, open: r,
+				doubt: h.doubt, claims: h.claims, heard: c.p, refused: refused, why: why, wish: s, state: r.State, user: userOf(r), at: at, began: c.began, inventory: mended(r.Inventory), lastC: h.lastC, message: rec.MessageID, open: r,
 			}
 			if rec.State == status.Successful {
 				h.message = ""

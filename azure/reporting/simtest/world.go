@@ -188,6 +188,10 @@ func (w *world) deliver(batch []*sight, d dice) {
 			w.steps.pause("nobody "+batch[0].DeviceID, time.Second, time.Minute)
 			continue
 		}
+		if w.early(batch) {
+			w.steps.pause("early "+batch[0].DeviceID, time.Second, time.Minute)
+			continue
+		}
 		var expected *counts
 		ctx := context.WithValue(context.Background(), committed{}, func(now time.Time) {
 			w.mu.Lock()
@@ -214,6 +218,16 @@ func (w *world) deliver(batch []*sight, d dice) {
 		w.compare(batch, got, *expected, d)
 		return
 	}
+}
+
+// early reports whether a tenant of a batch is still being registered: a host
+// waits for that.
+func (w *world) early(batch []*sight) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.plan.tenants, func(t *tenant) bool {
+		return w.rules.tenants[t.id] == nil && slices.ContainsFunc(batch, func(s *sight) bool { return canonical(s.TenantID) == t.id })
+	})
 }
 
 // compare holds what Observe said against the rules.
