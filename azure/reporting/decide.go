@@ -86,7 +86,7 @@ func (t *target) next(now time.Time, k *rules) decision {
 		return d
 	case d.act == actReport || d.act == actClose:
 		// What is closed has waits of its own.
-		if t.Failure != nil && t.Sync == askedNot && d.act == actReport {
+		if t.Failure != nil && d.act == actReport {
 			if t.Failure.Retry.IsZero() {
 				// Refused: only a change, a sync or the weekly report tries again.
 				d.due = waited(t.Failure.At, k.refresh-t.early(k), now)

@@ -188,6 +188,7 @@ func TestDecideHoldsAndFailures(t *testing.T) {
 		t.Errorf("after a refusal: due %v, want with the weekly report", d.due)
 	}
 	refused.Sync = askedMany
+	refused.forgive(true, noon)
 	if d := refused.decide(noon, testRules()); !d.due.Equal(noon) {
 		t.Errorf("after a refusal and a sync: due %v, want at once", d.due)
 	}

@@ -74,6 +74,7 @@ func TestEventsOfADevice(t *testing.T) {
 			"id · Successful · Success · time -> compliant",
 			"id · In-progress · Success · [not-called-yet] -> compliant",
 			"id · Failed · Success · [error] (rejected) -> compliant",
+			"id · In-progress · Success · [not-called-yet] -> compliant",
 			"id · In-progress · Success · time -> non-compliant",
 			"id · Successful · Success · time -> non-compliant",
 			"id2 · In-progress · Success · [not-called-yet]",

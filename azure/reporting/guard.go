@@ -183,7 +183,8 @@ func (s *sighting) guardTenant(tenant string, g *guard) {
 		}
 		for _, t := range s.turned {
 			if t.tenant == tenant && t.to == state && ends[t.target] == state {
-				s.targets.byKey[t.target].Held = state
+				held := s.targets.byKey[t.target]
+				held.Held, held.Sync = state, askedNot // who asked before did not mean this
 			}
 		}
 	}

@@ -21,12 +21,13 @@ func (e *Engine) SyncNow(ctx context.Context, f Filter) (int, error) {
 	if f.DeviceID != "" {
 		how = askedOne
 	}
-	n, err := e.changeAll(ctx, f, func(_ Tx, _ *Row, t *target) (bool, error) {
+	n, err := e.changeAll(ctx, f, func(tx Tx, _ *Row, t *target) (bool, error) {
 		r, _ := t.owner()
 		if r == nil || t.AzureID == "" || r.State == compliance.StateUnspecified {
 			return false, nil
 		}
 		t.Sync = max(t.Sync, how)
+		t.forgive(true, tx.Now()) // once: if it fails again, it waits as any other
 		return true, nil
 	})
 	if err == nil && f.TenantID != "" {
