@@ -194,7 +194,7 @@ func (t *target) leave(r *record, linked, told bool, now time.Time) {
 		t.Message == nil && t.Resync == resyncNot {
 		return
 	}
-	t.close(closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN})
+	t.close(closing{Platform: r.Platform, UserID: r.UserID, UPN: r.UPN, Since: now})
 	t.Failure = nil
 }
 
@@ -223,7 +223,7 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 	})
 	closed := func(id string) {
 		if id != "" && id != user && (t.Close == nil || t.Close.UserID != id) && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
-			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id})
+			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id, Since: now})
 		}
 	}
 	if told || t.calling || t.Accepted != nil || !t.Floor.IsZero() {

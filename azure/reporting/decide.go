@@ -73,6 +73,14 @@ func (t *target) decide(now time.Time, k *rules) decision {
 	return d
 }
 
+// own answers what is to be done for the standing itself, as if no pair of an
+// earlier user's were to be closed: that is what a device shows.
+func (t *target) own(now time.Time, k *rules) decision {
+	alone := *t
+	alone.Closing = nil
+	return alone.decide(now, k)
+}
+
 // next answers what is to be done, but for asking about what was closed.
 func (t *target) next(now time.Time, k *rules) decision {
 	d := t.standing(now, k)
@@ -154,11 +162,11 @@ func (t *target) standing(now time.Time, k *rules) decision {
 	}
 
 	held := compliance.StateUnspecified // what Azure holds
-	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) {
+	if t.Accepted != nil && t.Resync == resyncNot && !t.calling && !t.uncertain(r.State) && !t.otherPair() {
 		held = t.Accepted.State
 	}
 	if r.State == compliance.StateCompliant && (t.waits(r) || t.Resync == resyncWaits) && !t.unanswered(r) {
-		if held != compliance.StateCompliant || t.Accepted.UserID != r.UserID && t.Accepted.UserID != "" {
+		if held != compliance.StateCompliant {
 			d.blank = status.BlankWaitsForSignIn
 			if r.code(t.AzureID) == "" {
 				d.blank = status.BlankNoResult
@@ -185,7 +193,7 @@ func (t *target) standing(now time.Time, k *rules) decision {
 		d.urgency = urgencyRestrict
 		if r.State == compliance.StateCompliant {
 			d.urgency = urgencyCompliant
-			if !t.CompliantAt.IsZero() {
+			if !t.CompliantAt.IsZero() && !t.otherPair() { // another user does not flap
 				d.due = waited(t.CompliantAt, k.flap, now)
 			}
 		}
@@ -241,6 +249,14 @@ func (t *target) closedSince(r *record) bool {
 // waits reports whether a new claim of compliance has to wait for the user.
 func (t *target) waits(r *record) bool {
 	return r.Waits || r.NoID || r.code(t.AzureID).HoldsCompliant()
+}
+
+// otherPair reports whether what Microsoft accepted last was of another user's
+// pair with this device than that of the record whose standing counts.
+func (t *target) otherPair() bool {
+	r, _ := t.owner()
+	a := t.Accepted
+	return r != nil && a != nil && !a.closing() && r.Platform != azure.PlatformWindows && r.UserID != "" && a.UserID != "" && a.UserID != r.UserID
 }
 
 // otherUser reports whether Microsoft was told of another user than r's, where

@@ -133,7 +133,8 @@ func (t *target) device(tenantID string, r *record, tenant *tenantDocument, now 
 // details answers what an administrator sees of a record: the last columns of
 // the table of what is sent.
 func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *rules) status.Device {
-	decided := t.decide(now, k)
+	decided := t.own(now, k)
+	pending := decided.act == actReport || decided.act == actClose
 	d := status.Device{
 		AzureDeviceID: t.AzureID, ClientCode: r.code(t.AzureID), Conflict: decided.conflict,
 		ComplianceStatus: t.reportState(decided),
@@ -152,13 +153,13 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 	}
 	switch {
 	case tenant.Mode == ModeOff:
-		d.ComplianceStatus, d.ReportTime, why = status.ReportStateUnspecified, time.Time{}, status.BlankOff
+		d.ComplianceStatus, d.ReportTime, why, d.Cause = status.ReportStateUnspecified, time.Time{}, status.BlankOff, ""
 	case why == status.BlankUnspecified, why == status.BlankSuperseded, why == status.BlankNothingToRemove:
-	case tenant.Mode == ModePaused && decided.act == actReport:
+	case tenant.Mode == ModePaused && pending:
 		why, d.ComplianceStatus, d.Cause = status.BlankNotCalledYet, status.InProgress, "paused"
-	case tenant.Mode == ModeReportOnly && decided.act == actReport:
+	case tenant.Mode == ModeReportOnly && pending:
 		why, d.ComplianceStatus, d.Cause = status.BlankReportOnly, status.InProgress, ""
-	case parked != nil && decided.act == actReport:
+	case parked != nil && pending:
 		why, d.ComplianceStatus, d.Cause = status.BlankNotCalledYet, status.Failed, string(parked.Err.Kind)
 	}
 	d.Blank.ReportTime = why
@@ -199,7 +200,7 @@ func (t *target) reportTime(d *status.Device, r *record, decided decision) statu
 	case decided.blank != status.BlankUnspecified && decided.blank != status.BlankNotEvaluated,
 		decided.blank == status.BlankNotEvaluated && t.unsent(decided):
 		return decided.blank
-	case r.State == compliance.StateUnspecified && t.Accepted == nil:
+	case r.State == compliance.StateUnspecified && !t.told():
 		return status.BlankNotEvaluated
 	case t.Failure != nil && t.unsent(decided):
 		d.Cause = string(t.Failure.Err.Kind)

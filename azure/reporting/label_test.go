@@ -67,7 +67,7 @@ func TestPhase(t *testing.T) {
 		{"waits for the user", with(same, told(azureID1, status.CodeAccountLoggedOut, compliant, none)), phaseWaits, time.Time{}},
 		{"no id", with(same, told("", status.CodeSuccess, compliant, none)), phaseWaits, time.Time{}},
 		{"not evaluated", with(same, told(azureID1, status.CodeSuccess, none, none)), phaseIdle, time.Time{}},
-		{"closing", &target{AzureID: azureID1, Floor: since, Close: &closing{Platform: azure.PlatformIOS}}, phaseUnsent, since},
+		{"closing", &target{AzureID: azureID1, Floor: noon, Close: &closing{Platform: azure.PlatformIOS, Since: since}}, phaseUnsent, since},
 		{"nobody's", &target{AzureID: azureID1, Floor: since}, phaseIdle, time.Time{}},
 	} {
 		p, at := tc.t.phase(tc.t.decide(noon, testRules()))

@@ -129,7 +129,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			// Its device went elsewhere while it was reported here.
 			t.DeleteAt = time.Time{}
 			if t.Close == nil && t.Accepted.State != compliance.StateRemoved {
-				t.close(closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN})
+				t.close(closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN, Since: now})
 			}
 		}
 	}

@@ -40,7 +40,11 @@ func (t *target) plan(row *Row, now time.Time, k *rules) bool {
 	}
 	var p phase
 	p, row.Since = t.phase(d)
-	row.Label = t.label(d, p)
+	shown := d
+	if len(t.Closing) > 0 {
+		shown = t.own(now, k)
+	}
+	row.Label = t.label(shown, p)
 	row.Data = encodeJSON(t)
 	return true
 }
@@ -79,8 +83,12 @@ func (t *target) platform() azure.Platform {
 // unsent reports whether Azure does not hold the newest standing.
 func (t *target) unsent(d decision) bool {
 	return d.state != compliance.StateUnspecified && (t.Accepted == nil || t.Resync != resyncNot || t.Accepted.State != d.state || t.Accepted.closing() && !t.ownerClosed() ||
-		t.uncertain(d.state))
+		t.otherPair() || t.uncertain(d.state))
 }
+
+// told reports whether Microsoft accepted a standing of whose standing counts
+// now: nobody has closed the id, or another user's pair, since.
+func (t *target) told() bool { return t.Accepted != nil && !t.Accepted.closing() && !t.otherPair() }
 
 // ownerClosed reports whether the closing of the id has done what its owner's
 // removal asks for.
@@ -106,8 +114,8 @@ const (
 func (t *target) phase(d decision) (phase, time.Time) {
 	r, _ := t.owner()
 	switch {
-	case d.act == actClose && r == nil:
-		return phaseUnsent, t.Floor
+	case r == nil && d.act == actClose:
+		return phaseUnsent, d.closing.Since
 	case r == nil && d.act == actCheck && d.closing != nil:
 		return phaseMessage, d.closing.Message.Since
 	case r == nil:
@@ -116,7 +124,13 @@ func (t *target) phase(d decision) (phase, time.Time) {
 		return phaseHeld, r.Since
 	case t.unsent(d) && d.act == actNothing:
 		return phaseWaits, time.Time{}
-	case t.unsent(d) || d.act == actClose:
+	case d.act == actClose:
+		since := d.closing.Since
+		if stricter(r.State, compliance.StateCompliant) > 0 && t.unsent(decision{state: r.State}) {
+			earliest(&since, r.Since)
+		}
+		return phaseUnsent, since
+	case t.unsent(d):
 		return phaseUnsent, r.Since
 	case t.Message != nil:
 		return phaseMessage, t.Message.Since
@@ -159,10 +173,9 @@ func parseLabel(label string) (state status.ReportState, held compliance.State, 
 // reportState answers where the report of the newest standing stands.
 func (t *target) reportState(d decision) status.ReportState {
 	switch {
+	case d.blank == status.BlankNotEvaluated && !t.told():
+		return status.InProgress
 	case d.state == compliance.StateUnspecified && t.Accepted == nil:
-		if d.blank == status.BlankNotEvaluated {
-			return status.InProgress
-		}
 		return status.ReportStateUnspecified
 	case d.blank == status.BlankNothingToRemove:
 		return status.ReportStateUnspecified

@@ -13,7 +13,7 @@ import (
 type Preview struct {
 	Compliant    int // devices that would be reported as compliant
 	NonCompliant int
-	Removed      int // ids closed among them
+	Removed      int // ids, and earlier users of a device, closed among them
 	Unchanged    int // reports of what Azure has already: inventory, syncs, refreshes that are due
 
 	// Blocked are those of NonCompliant and Removed that Azure may hold as
@@ -48,7 +48,7 @@ func (e *Engine) Preview(ctx context.Context, tenantID string) (Preview, error) 
 			return fail(err)
 		}
 		for i := range p.targets {
-			all.add(&p.targets[i], p.targets[i].decide(p.now, e.rules()), p)
+			all.add(&p.targets[i], p.targets[i].own(p.now, e.rules()), p)
 		}
 	}
 	return all, nil
@@ -58,6 +58,14 @@ func (v *Preview) add(t *target, d decision, p *page) {
 	blocked := 0
 	if t.mayBeCompliant(false) && d.state != compliance.StateCompliant {
 		blocked = 1
+	}
+	for i := range t.Closing {
+		if t.Closing[i].Message == nil {
+			v.Removed++
+		}
+	}
+	if len(t.Closing) > 0 && d.act == actNothing {
+		v.Blocked++ // nothing is reported of who has it now
 	}
 	ph, _ := t.phase(d)
 	switch {

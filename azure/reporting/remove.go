@@ -213,6 +213,6 @@ func (t *target) resync(now time.Time) {
 	later(&t.Floor, now.Truncate(time.Second))
 	if a := t.Accepted; len(t.Records) == 0 && t.Close == nil && a != nil && a.State == compliance.StateRemoved &&
 		a.Removal != azure.RemovalDeleted && a.Removal != azure.RemovalAbsent {
-		t.close(closing{Platform: a.Platform, UserID: a.UserID, UPN: a.UPN}) // a device may have come back since the backup
+		t.close(closing{Platform: a.Platform, UserID: a.UserID, UPN: a.UPN, Since: now}) // a device may have come back since the backup
 	}
 }

@@ -118,6 +118,7 @@ type closing struct {
 	Platform azure.Platform `json:"platform"`
 	UserID   string         `json:"userId,omitempty"`
 	UPN      string         `json:"upn,omitempty"`
+	Since    time.Time      `json:"since,omitzero"` // when it came to be
 
 	// Message is the report of it that is in progress. Retry is when to try
 	// again after Tries failures, of which some were Refused for good, and some
