@@ -53,8 +53,8 @@ func knows(row Row, o *Observation, now time.Time) bool {
 	if seen > now.Add(mostAhead).UnixMicro() {
 		return false // the clock was set back since, and what was planned has to be planned anew
 	}
-	if at > seen && (b[pointerStrict] != 0 || at-seen >= seenEvery.Microseconds()) {
-		return false
+	if strict := b[pointerStrict] != 0; at > seen && (strict || at-seen >= seenEvery.Microseconds()) || strict && o.Version != 0 {
+		return false // a version may be newer that was not seen later
 	}
 	return o.digest() == [16]byte(b[pointerDigest:pointerSeen])
 }

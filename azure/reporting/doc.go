@@ -58,8 +58,9 @@
 //     a week for one tenant, 70 million for all tenants together.
 //   - Coalescing. A device that changes ten times while it waits costs one call.
 //     What changes nothing costs no call, and at most one write an hour. A
-//     device that is not compliant has every observation written: otherwise a
-//     late one that says compliant could pass for newer. The other way round
+//     device that is not compliant, or whose user has to sign in, has every
+//     observation written: otherwise a late one that says compliant could pass
+//     for newer. The other way round
 //     that can happen: a late observation that says non-compliant counts as
 //     newer than what was seen within the same hour and not written.
 //   - Urgency. Removed and non-compliant go first, then compliant, inventory,
