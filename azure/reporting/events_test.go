@@ -128,6 +128,25 @@ func TestEventsOfWhatAdministratorsDo(t *testing.T) {
 	})
 }
 
+// What becomes of a record because another is forgotten is an event of it.
+func TestEventsOfTheRecordThatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, &reporting.Options{Events: true})
+		defer h.run()()
+		h.see(pc(in(nonCompliant)), pc(func(o *reporting.Observation) { o.DeviceID, o.State = "twin", nonCompliant }))
+		time.Sleep(time.Minute)
+		fetched(t, h.engine)
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "twin", false))
+		var events []string
+		for _, e := range fetched(t, h.engine) {
+			events = append(events, e.DeviceID+": "+line(e.Device))
+		}
+		if diff := cmp.Diff([]string{"pc-1: id · Successful · Success · time -> non-compliant"}, events); diff != "" {
+			t.Errorf("events (-want +got)\n%s", diff)
+		}
+	})
+}
+
 // Delivery is at least once and in order: handle's error, a crash between
 // handle and the deletion, and a second caller cost nothing but repetition.
 func TestEventsAreDeliveredAtLeastOnceInOrder(t *testing.T) {

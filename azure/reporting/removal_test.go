@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
+	"github.com/mdmkit/devicestatus/azure/reporting/memstore"
 	"github.com/mdmkit/devicestatus/compliance"
 	"github.com/mdmkit/devicestatus/status"
 )
@@ -193,6 +194,23 @@ func TestRemove(t *testing.T) {
 					t.Errorf("%s of %q in %s for %s: %v, want %v", call, tc.device, tc.tenant, tc.account, err, tc.want)
 				}
 			}
+		}
+	})
+}
+
+// A device is removed also when the store's clock was set back since it was seen.
+func TestRemoveAfterTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var clock skewed
+		h := newTrialOn(t, memstore.New(&memstore.Options{Clock: clock.now}), nil)
+		defer h.run()()
+		h.see(pc(nil))
+		time.Sleep(time.Minute)
+		clock.by.Store(int64(-time.Hour))
+		require.NoError(t, h.engine.Remove(t.Context(), account, tenantID, "pc-1"))
+		time.Sleep(time.Minute)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v", got)
 		}
 	})
 }

@@ -28,7 +28,9 @@ func (e *Engine) Remove(ctx context.Context, account, tenantID, deviceID string)
 				Account: account, TenantID: row.Tenant, DeviceID: deviceID, Platform: r.Platform,
 				State: compliance.StateRemoved, SeenAt: tx.Now(),
 			}
-			later(&o.SeenAt, r.SeenAt)
+			if !r.SeenAt.After(tx.Now().Add(mostAhead)) { // else by a clock that was set back since
+				later(&o.SeenAt, r.SeenAt)
+			}
 			return nil
 		})
 		if err != nil {
@@ -58,6 +60,10 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 		if tenant.Account != account {
 			return ErrForeignTenant
 		}
+		var before map[string]status.Device
+		if e.o.Events {
+			before = t.everyDetails(tenant, tx.Now(), e.rules())
+		}
 		r, user := *t.find(deviceID), t.user()
 		owned := t.release(deviceID, tx.Now())
 		if owner, _ := t.owner(); !force && (owner == nil || !owner.live()) && (t.mayBeCompliant(row.Claims > 0) || t.Resync != resyncNot) {
@@ -71,26 +77,38 @@ func (e *Engine) Forget(ctx context.Context, account, tenantID, deviceID string,
 			return err
 		}
 		var err error
+		var events []Row
+		if e.o.Events {
+			events = t.news(row.Tenant, before, tenant, tx.Now(), e.rules()) // of others that claim the id
+		}
 		if t.plan(&row, tx.Now(), e.rules()) {
 			err = tx.Put(row)
 		} else {
 			err = tx.Delete(row.Key)
 		}
-		if err != nil || r.State == compliance.StateRemoved {
+		if err == nil && r.State != compliance.StateRemoved {
+			err = uncount(tx, row.Tenant)
+		}
+		if err != nil {
 			return err
 		}
-		rows, err := tx.Get(Key{Kind: kindGuard, Tenant: row.Tenant})
-		if err != nil || rows[0].Version == 0 {
-			return err
-		}
-		var g guard
-		if err := decodeJSON(rows[0], &g); err != nil {
-			return err
-		}
-		g.Devices = max(0, g.Devices-1)
-		rows[0].Data = encodeJSON(&g)
-		return tx.Put(rows[0])
+		return putEvents(tx, events)
 	})
+}
+
+// uncount takes a device off those by which the guard counts what are too many.
+func uncount(tx Tx, tenant string) error {
+	rows, err := tx.Get(Key{Kind: kindGuard, Tenant: tenant})
+	if err != nil || rows[0].Version == 0 {
+		return err
+	}
+	var g guard
+	if err := decodeJSON(rows[0], &g); err != nil {
+		return err
+	}
+	g.Devices = max(0, g.Devices-1)
+	rows[0].Data = encodeJSON(&g)
+	return tx.Put(rows[0])
 }
 
 // mayBeCompliant reports whether Azure may hold the id as compliant. calling: a
