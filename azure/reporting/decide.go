@@ -90,7 +90,7 @@ func (t *target) next(now time.Time, k *rules) decision {
 	case t.Message != nil && (d.act == actNothing || d.trigger == azure.TriggerRefresh):
 		// What became of it is asked before it is refreshed; a newer standing
 		// takes its place.
-		d.act, d.due, d.urgency = actCheck, soon(t.Message.PollAt, longestRetry, now), urgencyRestrict
+		d.act, d.due, d.urgency = actCheck, t.Message.poll(now), urgencyRestrict
 		return d
 	case d.act == actReport || d.act == actClose:
 		// What is closed has waits of its own.

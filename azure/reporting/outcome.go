@@ -94,12 +94,13 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 
 	switch {
 	case !accepted && n.act == actClose:
-		if c := t.closing(n.closing); c != nil && !c.failed(failed, now) {
+		if c := t.closing(n.closing); c != nil && !c.failed(failed, now, false) {
 			t.closed(n, now)
 		}
 	case !accepted:
-		t.failed(failed, now)
+		t.failed(failed, now, false)
 		t.overtake(n, now)
+		t.answered(n, now)
 	case n.act == actClose:
 		c := t.closing(n.closing)
 		switch {
@@ -163,6 +164,18 @@ func (t *target) overtake(n *errand, now time.Time) {
 	changed := was.State != is.State || was.Code != is.Code || was.enrolment() != is.enrolment()
 	if changed || was.Inventory != is.Inventory || was.UserID != is.UserID || was.UPN != is.UPN || was.Platform != is.Platform {
 		t.forgive(changed, now)
+	}
+}
+
+// answered lets a failure answer what was asked for before its attempt, and not
+// what was asked for meanwhile.
+func (t *target) answered(n *errand, now time.Time) {
+	switch {
+	case t.Failure == nil:
+	case t.Sync > n.target.Sync:
+		t.forgive(true, now)
+	case t.Failure.Retry.IsZero():
+		t.Sync = askedNot
 	}
 }
 
@@ -269,15 +282,15 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		if m.Polls < 12 {
 			wait = min(pollMost, pollAfter<<m.Polls)
 		}
-		if failed != nil {
-			wait = max(wait, failed.RetryAfter)
+		if m.Asked = 0; failed != nil {
+			m.Asked = failed.RetryAfter
 		}
-		m.PollAt = now.Add(wait)
+		m.PollAt = now.Add(max(wait, m.Asked))
 		return
 	}
 	switch {
 	case c != nil:
-		if !c.failed(why, now) {
+		if !c.failed(why, now, true) {
 			t.closed(n, now)
 		}
 	default:
@@ -288,10 +301,11 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		}
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now
-		t.failed(why, now)
+		t.failed(why, now, true)
 		if why.Outcome != azure.OutcomeUnknown {
 			t.overtake(n, now)
 		}
+		t.answered(n, now)
 	}
 }
 
@@ -319,17 +333,18 @@ func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
 }
 
 // failed takes a failure and says when to try again. A zero Retry means: when
-// something changes, or with the weekly report.
-func (t *target) failed(e *azure.Error, now time.Time) {
+// something changes, or with the weekly report. verdict: it is a message's, for
+// which neither queue nor tenant waits.
+func (t *target) failed(e *azure.Error, now time.Time, verdict bool) {
 	f := &failure{Err: *e, At: now, Since: now}
 	if t.Failure != nil {
-		f.Tries = t.Failure.Tries
+		f.Tries, f.Absent = t.Failure.Tries, t.Failure.Absent
 		if t.Failure.Err.Kind == e.Kind {
 			f.Since = t.Failure.Since
 		}
 	}
 	f.Err.Err = nil
-	if passes(e) {
+	if passes(e) && !verdict {
 		// The queue waits, not the device.
 		f.Retry = now
 		t.Failure = f
@@ -338,14 +353,15 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 	f.Tries++
 	switch {
 	case final(e):
-	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
-		f.Retry = now.Add(absentRetry(f.Tries))
+	case absent(e):
+		f.Absent++
+		f.Retry = now.Add(absentRetry(f.Absent))
 	default:
 		most := 15 * time.Minute
 		switch {
 		case e.Kind == azure.ErrForbidden:
 			most = time.Hour // it may be this device's fault, and last
-		case e.Scope == azure.ScopeTenant:
+		case e.Scope == azure.ScopeTenant && !verdict:
 			most = 2 * time.Minute // it is the tenant that waits
 		}
 		f.Retry = now.Add(max(e.RetryAfter, backOff(f.Tries, 5*time.Second, most)))
@@ -356,6 +372,11 @@ func (t *target) failed(e *azure.Error, now time.Time) {
 // passes reports whether a failure is the queue's to wait for.
 func passes(e *azure.Error) bool {
 	return e.Kind == azure.ErrThrottled || e.Outcome == azure.OutcomeNotSent && e.Kind == azure.ErrUnavailable
+}
+
+// absent reports whether Azure does not know the device, or its user.
+func absent(e *azure.Error) bool {
+	return e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound
 }
 
 // final reports whether the same report will be refused again.

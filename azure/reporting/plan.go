@@ -195,5 +195,9 @@ func (t *target) reportState(d decision) status.ReportState {
 // still in progress: a refusal is, and what was tried for a day; that Microsoft
 // does not answer says nothing of the device and passes by itself.
 func (f *failure) shown() bool {
-	return f.Retry.IsZero() || f.Tries > 28 && f.Err.Kind != azure.ErrUnavailable
+	tries := f.Tries
+	if absent(&f.Err) {
+		tries = f.Absent
+	}
+	return f.Retry.IsZero() || tries > 28 && f.Err.Kind != azure.ErrUnavailable
 }

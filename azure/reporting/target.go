@@ -122,25 +122,27 @@ type closing struct {
 
 	// Message is the report of it that is in progress. Retry is when to try
 	// again after Tries failures, of which some were Refused for good, and some
-	// found the device or its user Absent.
-	Message *message  `json:"message,omitempty"`
-	Retry   time.Time `json:"retry,omitzero"`
-	Tries   int       `json:"tries,omitempty"`
-	Refused int       `json:"refused,omitempty"`
-	Absent  int       `json:"absent,omitempty"`
+	// found the device or its user Absent; Asked how long Microsoft asked to wait.
+	Message *message      `json:"message,omitempty"`
+	Retry   time.Time     `json:"retry,omitzero"`
+	Asked   time.Duration `json:"asked,omitempty"`
+	Tries   int           `json:"tries,omitempty"`
+	Refused int           `json:"refused,omitempty"`
+	Absent  int           `json:"absent,omitempty"`
 }
 
 // failed says when to close a pair again that could not be. It answers false
-// where nothing more can be done there.
-func (c *closing) failed(e *azure.Error, now time.Time) bool {
-	c.Message = nil
-	if passes(e) {
+// where nothing more can be done there. verdict: it is a message's, for which no
+// queue waits.
+func (c *closing) failed(e *azure.Error, now time.Time, verdict bool) bool {
+	c.Message, c.Asked = nil, 0
+	if passes(e) && !verdict {
 		c.Retry = now
 		return true
 	}
 	c.Tries++
 	switch {
-	case e.Kind == azure.ErrDeviceNotFound || e.Kind == azure.ErrUserNotFound:
+	case absent(e):
 		c.Absent++
 		c.Retry = now.Add(absentRetry(c.Absent))
 		return c.Absent <= 5 // then it is no replication any more
@@ -149,7 +151,8 @@ func (c *closing) failed(e *azure.Error, now time.Time) bool {
 		c.Retry = now.Add(backOff(c.Refused, time.Minute, 24*time.Hour))
 		return c.Refused <= 17 // for a week
 	}
-	c.Retry = now.Add(max(e.RetryAfter, backOff(c.Tries, 5*time.Second, 15*time.Minute)))
+	c.Asked = e.RetryAfter
+	c.Retry = now.Add(max(c.Asked, backOff(c.Tries, 5*time.Second, 15*time.Minute)))
 	return true
 }
 
@@ -178,7 +181,7 @@ func (t *target) close(c closing) {
 // unclosed answers the next pair of which Azure can be told that it is closed.
 func (t *target) unclosed(now time.Time) *closing {
 	for _, c := range t.closings() {
-		if c.Message == nil && !soon(c.Retry, longestRetry, now).After(now) {
+		if c.Message == nil && !soon(c.Retry, max(longestRetry, c.Asked), now).After(now) {
 			return c
 		}
 	}
@@ -191,8 +194,8 @@ func (t *target) unsettled(now time.Time) (next *closing, at time.Time) {
 	for _, c := range t.closings() {
 		due := c.Retry
 		if c.Message != nil {
-			due = soon(c.Message.PollAt, longestRetry, now)
-		} else if due = soon(due, longestRetry, now); !due.After(now) {
+			due = c.Message.poll(now)
+		} else if due = soon(due, max(longestRetry, c.Asked), now); !due.After(now) {
 			continue
 		}
 		if next == nil || due.Before(at) {
@@ -232,6 +235,7 @@ type message struct {
 	Since   time.Time     `json:"since"`
 	PollAt  time.Time     `json:"pollAt"`
 	Polls   int           `json:"polls,omitempty"`
+	Asked   time.Duration `json:"asked,omitempty"` // how long Microsoft asked to wait with the next
 
 	// Failed is what the attempt before it failed with.
 	Failed *failure `json:"failed,omitempty"`
@@ -242,14 +246,20 @@ type message struct {
 	Unsure []attempt `json:"unsure,omitempty"`
 }
 
+// poll answers when a message is asked about.
+func (m *message) poll(now time.Time) time.Time {
+	return soon(m.PollAt, max(longestRetry, m.Asked), now)
+}
+
 // failure is why the newest attempt did not succeed.
 type failure struct {
-	Err   azure.Error `json:"error"`
-	At    time.Time   `json:"at"`
-	Tries int         `json:"tries"` // failures in a row
-	Retry time.Time   `json:"retry,omitzero"`
-	Since time.Time   `json:"since"`
-	Op    string      `json:"op,omitempty"`
+	Err    azure.Error `json:"error"`
+	At     time.Time   `json:"at"`
+	Tries  int         `json:"tries"`            // failures in a row
+	Absent int         `json:"absent,omitempty"` // of them, that Azure did not know the device or its user
+	Retry  time.Time   `json:"retry,omitzero"`
+	Since  time.Time   `json:"since"`
+	Op     string      `json:"op,omitempty"`
 }
 
 // decodeTarget reads a target's row. calls are the claims of it that may have no
