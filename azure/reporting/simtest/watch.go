@@ -182,9 +182,13 @@ func (x *watch) reports(c *call, k ref, r azure.Report) {
 	w := x.w
 	h := x.history(k)
 	floor, sent := x.updated[k]
-	if at := r.UpdatedAt.UTC().Truncate(time.Second); sent && !at.After(floor) {
+	switch at := r.UpdatedAt.UTC().Truncate(time.Second); {
+	case sent && !at.After(floor) && w.clock.jumped(c.began.Add(-x.slack())):
+		// The jump ended the lease under which it was claimed, and another had
+		// claimed it since.
+	case sent && !at.After(floor):
 		w.wrong("call %d: LastUpdateTime of %.8s is %v, not after the one before, %v", c.n, k.id, at, floor)
-	} else {
+	default:
 		x.updated[k] = at
 	}
 	if r.State == compliance.StateRemoved && !r.KeepObject {
