@@ -142,7 +142,7 @@ var situations = []struct {
 			LastReported: last(compliance.StateNonCompliant, earlier, oldID),
 		},
 		explain: "The data has arrived, but Microsoft has not been called yet; " +
-			"Azure still holds an earlier id of the device as not compliant since 2026-01-28 10:00:00 UTC.",
+			"under an earlier id it was reported as not compliant last, at 2026-01-28 10:00:00 UTC.",
 		json: `{"azureDeviceId":"007c8232-9489-4074-9b35-345b16f0a72d","complianceStatus":"In-progress","clientCode":"Success",` +
 			`"blank":{"reportTime":"not-called-yet"},` +
 			`"lastReported":{"state":"non-compliant","time":"2026-01-28T10:00:00Z","azureDeviceId":"5f3f1c2e-0b52-4c36-9f64-2c8a6d1b7e90"}}`,

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -59,14 +60,11 @@ func (d Device) explainBlank(b *strings.Builder) {
 	if d.LastReported.Time.IsZero() {
 		return
 	}
-	b.WriteString("; Azure still holds ")
+	held := "; Azure still holds the device as %s since %s"
 	if d.LastReported.AzureDeviceID != d.AzureDeviceID {
-		b.WriteString("an earlier id of ")
+		held = "; under an earlier id it was reported as %s last, at %s"
 	}
-	b.WriteString("the device as ")
-	b.WriteString(standing(d.LastReported.State))
-	b.WriteString(" since ")
-	b.WriteString(moment(d.LastReported.Time))
+	fmt.Fprintf(b, held, standing(d.LastReported.State), moment(d.LastReported.Time))
 }
 
 func (d Device) explainCause(b *strings.Builder) {

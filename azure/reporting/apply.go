@@ -117,6 +117,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	if moved {
 		from.DeleteAt = time.Time{} // it came back, under another id
+		next.Last = from.last(&before)
 		user := from.user()
 		from.leave(&before, o.AzureDeviceID != "" && from.AzureID != "", told, now)
 		from.anotherUser(user, told, now)
@@ -145,6 +146,14 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 		c.effect = effectChanged
 	}
 	return c
+}
+
+// last answers what Microsoft accepted last of a record's device.
+func (t *target) last(r *record) *heard {
+	if owner, _ := t.owner(); owner != nil && owner.Host == r.Host && t.told() {
+		return &heard{t.Accepted.State, t.Accepted.At, t.AzureID}
+	}
+	return r.Last
 }
 
 // put writes a record.

@@ -71,7 +71,7 @@ func (e *Engine) withDevice(ctx context.Context, tenantID, deviceID string, do f
 		return fail(err)
 	}
 	if !known {
-		return fail(ErrUnknownTenant)
+		return fail(unknownTenant(tenantID))
 	}
 	err = e.update(ctx, func(tx Tx) error {
 		pointers, err := tx.Get(Key{kindDevice, tenantID, deviceID})
@@ -144,6 +144,9 @@ func (t *target) details(r *record, tenant *tenantDocument, now time.Time, k *ru
 	}
 	parked := tenant.channel(t.queue(actReport)).Parked
 	why := t.reportTime(&d, r, decided)
+	if l := r.Last; l != nil && d.ReportTime.IsZero() && d.LastReported.Time.IsZero() {
+		d.LastReported = status.LastReported{State: l.State, Time: l.At, AzureDeviceID: l.AzureID}
+	}
 	if own := t.standingOf(r); own != status.BlankUnspecified {
 		// The id's standing is another record's.
 		d.ComplianceStatus, d.ReportTime, d.Cause, d.LastReported = status.ReportStateUnspecified, time.Time{}, "", status.LastReported{}
@@ -218,6 +221,9 @@ func (t *target) reportTime(d *status.Device, r *record, decided decision) statu
 		return status.BlankNotCalledYet
 	}
 	d.ReportTime = t.Accepted.At
+	if t.Failure != nil && t.Failure.shown() {
+		d.Cause = string(t.Failure.Err.Kind) // of the same standing, once more
+	}
 	if t.Kept != "" {
 		d.Cause = "the directory object stays: " + string(t.Kept)
 	}

@@ -42,7 +42,7 @@ func (f *Filter) matches(d *Device) bool {
 	return (f.DeviceID == "" || d.DeviceID == f.DeviceID) &&
 		(f.ReportState == status.ReportStateUnspecified || d.ComplianceStatus == f.ReportState) &&
 		(f.ClientCode == "" || d.ClientCode == f.ClientCode) &&
-		(f.ErrorKind == "" || d.Failure != nil && d.Failure.Kind == f.ErrorKind) &&
+		(f.ErrorKind == "" || d.Failure != nil && d.Failure.Kind == f.ErrorKind || d.Cause == string(f.ErrorKind)) &&
 		(!f.Held || d.Blank.ReportTime == status.BlankHeld) &&
 		(f.NotConfirmedSince.IsZero() || d.Confirmed.Before(f.NotConfirmedSince))
 }

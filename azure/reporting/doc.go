@@ -105,7 +105,8 @@
 // The handler of [Engine.Events], the caller's code within a sequence
 // ([Engine.Devices], [Engine.Tenants], [Engine.Reconcile]) and the progress
 // function of [Engine.OffBoard] may call the engine and take their time: no
-// transaction is open meanwhile. The reporter is called from several goroutines.
+// transaction is open meanwhile, nor where Options.CredentialExpires is asked,
+// by [Engine.Tenant] and [Engine.Tenants]. The reporter is called from several goroutines.
 //
 // # What to alert on
 //

@@ -145,8 +145,25 @@ func New(store Store, reporter azure.Reporter, o *Options) (*Engine, error) {
 	if own.CallTimeout <= 0 || own.Lease < own.CallTimeout+10*time.Second {
 		return nil, fmt.Errorf("reporting: CallTimeout %v has to be positive and well inside Lease %v", own.CallTimeout, own.Lease)
 	}
-	if own.RefreshEvery <= own.RefreshSpread || own.Poll <= 0 || own.CallsInFlight < 1 || own.Burst < 1 || own.MessageTimeout < 0 {
-		return nil, errors.New("reporting: RefreshEvery has to be longer than RefreshSpread; Poll, CallsInFlight, Burst and MessageTimeout have to be positive")
+	if own.RefreshEvery <= own.RefreshSpread {
+		return nil, fmt.Errorf("reporting: RefreshEvery %v has to be longer than RefreshSpread %v", own.RefreshEvery, own.RefreshSpread)
+	}
+	for _, o := range []struct {
+		name  string
+		value any
+		ok    bool
+	}{
+		{"Poll", own.Poll, own.Poll > 0}, {"MessageTimeout", own.MessageTimeout, own.MessageTimeout > 0},
+		{"CallsInFlight", own.CallsInFlight, own.CallsInFlight > 0}, {"Burst", own.Burst, own.Burst > 0},
+	} {
+		if !o.ok {
+			return nil, fmt.Errorf("reporting: %s of %v has to be positive", o.name, o.value)
+		}
+	}
+	for _, s := range own.GuardHolds {
+		if text, err := s.MarshalText(); err != nil || len(text) == 0 {
+			return nil, fmt.Errorf("reporting: GuardHolds has %v, which is no standing", s)
+		}
 	}
 	if err := errors.Join(own.TenantQuota.check("TenantQuota"), own.ApplicationQuota.check("ApplicationQuota")); err != nil {
 		return nil, err

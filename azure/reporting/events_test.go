@@ -77,7 +77,7 @@ func TestEventsOfADevice(t *testing.T) {
 			"id · In-progress · Success · [not-called-yet] -> compliant",
 			"id · In-progress · Success · time -> non-compliant",
 			"id · Successful · Success · time -> non-compliant",
-			"id2 · In-progress · Success · [not-called-yet]",
+			"id2 · In-progress · Success · [not-called-yet] -> non-compliant",
 			"id2 · In-progress · Success · time -> non-compliant",
 			"id2 · Successful · Success · time -> non-compliant",
 		}

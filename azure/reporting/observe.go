@@ -131,13 +131,13 @@ func (s *sighting) all(observations []Observation, result *Observed) error {
 		key := Key{kindDevice, guid.Canonical(o.TenantID), o.DeviceID}
 		switch t := s.tenants[key.Tenant]; {
 		case t == nil:
-			refuse(i, ErrUnknownTenant)
+			refuse(i, unknownTenant(key.Tenant))
 			continue
 		case t.Account != o.Account:
-			refuse(i, ErrForeignTenant)
+			refuse(i, fmt.Errorf("Account %s for TenantID %s: %w", quote(o.Account), quote(key.Tenant), ErrForeignTenant))
 			continue
 		case t.Mode == ModeOffBoarding:
-			refuse(i, ErrOffBoarding)
+			refuse(i, fmt.Errorf("TenantID %s: %w", quote(key.Tenant), ErrOffBoarding))
 			continue
 		}
 		taken = append(taken, i)

@@ -33,8 +33,10 @@ type OffBoarding struct {
 func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progress func(OffBoarding)) error {
 	fail := func(err error) error { return fmt.Errorf("reporting: off-board: %w", err) }
 	f := Filter{TenantID: tenantID}
-	if err := f.check(); err != nil || tenantID == "" {
-		return fail(errors.Join(err, ErrUnknownTenant))
+	if err := f.check(); err != nil {
+		return fail(err)
+	} else if tenantID == "" {
+		return fail(unknownTenant(""))
 	}
 	if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known {
 		if err != nil {

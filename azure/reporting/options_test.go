@@ -28,6 +28,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"CallsInFlight":    {CallsInFlight: -1},
 		"Burst":            {Burst: -1},
 		"MessageTimeout":   {MessageTimeout: -1},
+		"GuardHolds":       {GuardHolds: []compliance.State{removed, 99}},
 		"TenantQuota":      {TenantQuota: reporting.Quota{Writes: -1, Window: time.Second}},
 		"ApplicationQuota": {ApplicationQuota: reporting.Quota{Writes: 10}},
 	} {

@@ -38,7 +38,7 @@ func (e *Engine) Preview(ctx context.Context, tenantID string) (Preview, error) 
 	}
 	if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known || tenantID == "" {
 		if err == nil {
-			err = ErrUnknownTenant
+			err = unknownTenant(tenantID)
 		}
 		return fail(err)
 	}

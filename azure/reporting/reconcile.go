@@ -24,7 +24,7 @@ func (e *Engine) Reconcile(ctx context.Context, tenantID string, hostIDs iter.Se
 		}
 		if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known || tenantID == "" {
 			if err == nil {
-				err = ErrUnknownTenant
+				err = unknownTenant(tenantID)
 			}
 			fail(err)
 			return

@@ -28,6 +28,9 @@ type record struct {
 	// it.
 	Turned turns `json:"turned,omitzero"`
 
+	// Last is what Microsoft accepted last under an earlier Azure id.
+	Last *heard `json:"last,omitempty"`
+
 	// Sequence numbers the record's events.
 	Sequence int64 `json:"sequence,omitempty"`
 
@@ -50,6 +53,13 @@ type record struct {
 	// Claimed: since its removal another record claimed the id. The directory
 	// object is no longer this one's to delete.
 	Claimed bool `json:"claimed,omitempty"`
+}
+
+// heard is a report that Microsoft accepted, for showing it.
+type heard struct {
+	State   compliance.State `json:"state"`
+	At      time.Time        `json:"at"`
+	AzureID string           `json:"azureId"`
 }
 
 // live reports whether the record claims its Azure id.

@@ -118,6 +118,10 @@ var ErrForeignTenant = errors.New("the tenant is registered for another account"
 // ErrUnknownTenant: the tenant is not registered.
 var ErrUnknownTenant = errors.New("the tenant is not registered")
 
+func unknownTenant(id string) error {
+	return fmt.Errorf("TenantID %s: %w", quote(id), ErrUnknownTenant)
+}
+
 // ErrOffBoarding: the tenant is being off-boarded.
 var ErrOffBoarding = errors.New("the tenant is being off-boarded")
 
@@ -143,7 +147,7 @@ func (e *Engine) SetMode(ctx context.Context, account, tenantID string, m Mode) 
 	}
 	err := e.updateTenant(ctx, account, tenantID, func(tx Tx, t *tenantDocument, known bool) error {
 		if !known {
-			return ErrUnknownTenant
+			return unknownTenant(tenantID)
 		}
 		if t.Mode == ModeOffBoarding {
 			return ErrOffBoarding

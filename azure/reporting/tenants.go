@@ -66,7 +66,7 @@ func (e *Engine) Tenant(ctx context.Context, tenantID string) (Tenant, error) {
 	}
 	t, known, err := e.tenant(ctx, f.TenantID)
 	if err == nil && !known {
-		err = ErrUnknownTenant
+		err = unknownTenant(f.TenantID)
 	}
 	if err == nil {
 		var view Tenant

@@ -46,7 +46,7 @@ func TestCheckInFaults(t *testing.T) {
 			{Field: "seenAt", Value: "2026-13-01T00:00:00Z", Problem: "is not a time as in 2026-01-31T08:15:00Z"},
 			{Field: "clientCode", Value: "Success", Problem: "only one of clientCode, msal and android can be there"},
 		}},
-		{"another account's tenant", `{"account":"fabrikam","platform":"windows"}`, 422, []fault{{Problem: "the tenant is registered for another account"}}},
+		{"another account's tenant", `{"account":"fabrikam","platform":"windows"}`, 422, []fault{{Problem: `Account "fabrikam" for TenantID "aaaaaaaa-0000-4000-8000-000000000001": the tenant is registered for another account`}}},
 	} {
 		got := decodeAs[problem](t, b.want(tc.status, "POST", path, tc.body))
 		if diff := cmp.Diff(tc.want, got.Faults); diff != "" || got.Error == "" {
@@ -124,7 +124,7 @@ func TestBatch(t *testing.T) {
 		{Index: index(2), Field: "tenantId", Value: "contoso", Problem: "is not a GUID"},
 		{Index: index(2), Field: "azureDeviceId", Value: "x", Problem: "is not a GUID"},
 		{Index: index(5), Field: "acccount", Problem: "is not a field that is known"},
-		{Index: index(3), Problem: "the tenant is not registered"},
+		{Index: index(3), Problem: `TenantID "bbbbbbbb-0000-4000-8000-000000000001": the tenant is not registered`},
 	}, Notes: []fault{
 		{Index: index(4), Field: "actions[0]", Value: "scold", Problem: "is not an action; it counts as one that makes the device non-compliant"},
 	}}
