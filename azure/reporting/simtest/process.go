@@ -84,6 +84,9 @@ func (p *process) mayFreeze(d dice, where string) (stood bool) {
 		still := pick(d, d.between(lease, 2*lease), d.between(lease, 2*lease), d.between(lease, 20*lease))
 		p.w.trace.add("%s stands still for %v %s", p.name, still, where)
 		p.still.Store(max(p.still.Load(), time.Now().Add(still).UnixNano()))
+		p.w.mu.Lock()
+		p.w.watch.froze(p)
+		p.w.mu.Unlock()
 	}
 	for !p.gone() {
 		left := p.still.Load() - time.Now().UnixNano()

@@ -397,6 +397,23 @@ func (x *watch) stored(p *process, rows []reporting.Row) {
 	}
 }
 
+// froze takes note that a process stands still: what it has heard and not written
+// it may never write.
+func (x *watch) froze(p *process) {
+	for _, h := range x.sent {
+		if h.heard != p {
+			continue
+		}
+		h.unknown, h.maybe, h.doubt = true, h.state, time.Now()
+		if h.state == compliance.StateCompliant {
+			if h.claims == nil {
+				h.claims = map[string]bool{}
+			}
+			h.claims[h.user] = true
+		}
+	}
+}
+
 // buried forgets what only a dead process knew.
 func (x *watch) buried(p *process) {
 	delete(x.pending, p)
