@@ -138,7 +138,7 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 		claimed := next.live() && owner != nil && owner.live()
 		to.observed(to.standsFor() != stood, c.turned != compliance.StateUnspecified || enrolled || moved || next.Code != before.Code, claimed, now)
 	}
-	if to.Resync == resyncWaits {
+	if own := to.find(o.DeviceID); to.Resync == resyncWaits && o.State != compliance.StateUnspecified && rank != orderTie && own != nil && own.live() && !to.superseded(own) {
 		to.Resync = resyncDue
 	}
 	c.effect = effectNone

@@ -326,6 +326,9 @@ func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
 		// Azure shows the device as compliant: somebody else wrote it. The
 		// first step comes first again.
 		t.DeleteAt, t.Again, t.Linger = time.Time{}, true, now
+		if owner, _ := t.owner(); owner == nil { // it was forgotten since
+			t.close(closing{Platform: t.Accepted.Platform, UserID: t.Accepted.UserID, UPN: t.Accepted.UPN, Since: now})
+		}
 	default:
 		t.Deletions++
 		t.DeleteAt = now.Add(max(failed.RetryAfter, backOff(t.Deletions, time.Minute, 24*time.Hour)))

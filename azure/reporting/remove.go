@@ -128,8 +128,8 @@ func (t *target) mayBeCompliant(calling bool) bool {
 // stored may be older than what Azure holds. Nothing counts as accepted any
 // more; removals and non-compliance are reported again at once, ids that their
 // devices have left are closed again, and compliance is reported when the host
-// has observed the device again. Call it before Run; if it does
-// not return nil, call it again.
+// has observed the device again: its standing, and later than what is stored.
+// Call it before Run; if it does not return nil, call it again.
 func (e *Engine) Resync(ctx context.Context) error {
 	for p, err := range e.pages(ctx, "") {
 		if err == nil {
@@ -229,7 +229,11 @@ func (t *target) resync(now time.Time) {
 	t.Message, t.Before, t.Failure, t.Unsure, t.Doubts = nil, nil, nil, nil, nil
 	t.DeleteAt, t.Deletions = time.Time{}, 0
 	later(&t.Floor, now.Truncate(time.Second))
-	if a := t.Accepted; len(t.Records) == 0 && t.Close == nil && a != nil && a.State == compliance.StateRemoved &&
+	for _, c := range t.closings() {
+		*c = closing{Platform: c.Platform, UserID: c.UserID, UPN: c.UPN, Since: c.Since} // what became of it was before
+	}
+	owner, _ := t.owner()
+	if a := t.Accepted; owner == nil && t.Close == nil && a != nil && a.State == compliance.StateRemoved &&
 		a.Removal != azure.RemovalDeleted && a.Removal != azure.RemovalAbsent {
 		t.close(closing{Platform: a.Platform, UserID: a.UserID, UPN: a.UPN, Since: now}) // a device may have come back since the backup
 	}
