@@ -81,6 +81,11 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 			return fail(ctx.Err())
 		case <-pause.C:
 		}
+		if err := e.offBoards(ctx, f.TenantID); errors.Is(err, ErrUnknownTenant) {
+			return nil // another call has ended it
+		} else if err != nil {
+			return fail(err)
+		}
 	}
 	if d, ok := e.reporter.(azure.Deprovisioner); ok {
 		call, stop := context.WithTimeout(ctx, e.o.CallTimeout)
@@ -94,6 +99,21 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 		return fail(err)
 	}
 	e.log.Info("a tenant was off-boarded", "tenant", f.TenantID)
+	return nil
+}
+
+// offBoards answers nil while a tenant is being off-boarded. Another call may have
+// ended that, and the host have registered it again since.
+func (e *Engine) offBoards(ctx context.Context, tenantID string) error {
+	t, known, err := e.tenant(ctx, tenantID)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return unknownTenant(tenantID)
+	case t.Mode != ModeOffBoarding:
+		return fmt.Errorf("TenantID %s was registered again meanwhile", quote(tenantID))
+	}
 	return nil
 }
 

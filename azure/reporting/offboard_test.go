@@ -326,3 +326,31 @@ func TestSetOffWithCallsInFlight(t *testing.T) {
 		}
 	})
 }
+
+// Two off-boardings of a tenant: the one that comes late leaves alone what the
+// host has registered again since the other ended.
+func TestOffBoardTwiceAndRegisteredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, p, _ := standing(t, nil)
+		defer h.run()()
+		late := engineOn(t, h.store, p, &reporting.Options{Poll: time.Minute})
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := late.OffBoard(t.Context(), account, tenantID, nil); err == nil {
+				t.Error("the late one says that the tenant is off-boarded")
+			}
+		})
+		time.Sleep(time.Second)
+		require.NoError(t, h.engine.OffBoard(t.Context(), account, tenantID, nil))
+		require.NoError(t, h.engine.RegisterTenant(t.Context(), account, tenantID))
+		h.see(pc(nil))
+		both.Wait()
+		time.Sleep(10 * time.Minute)
+		if got := h.azure.state(deviceID); got != compliant {
+			t.Errorf("registered again: Azure holds %v", got)
+		}
+		if n := len(p.ended); n != 1 {
+			t.Errorf("deprovisioned %d times", n)
+		}
+	})
+}

@@ -185,6 +185,9 @@ func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, cha
 		if err := change(tx, &t, known); err != nil {
 			return err
 		}
+		if t.Account == "" {
+			return ErrUnknownTenant // it was off-boarded since the caller looked
+		}
 		rows[0].Data = encodeJSON(&t)
 		return tx.Put(rows[0])
 	})
