@@ -192,7 +192,7 @@ func (l *line) send(ctx context.Context, c *call, act func(d dice) []azure.Resul
 func (l *line) travel(ctx context.Context, c *call, v voyage, d dice, refused bool, act func(d dice) []azure.Result) []azure.Result {
 	w := l.p.w
 	way := fmt.Sprintf("%s call %d", l.p.name, c.n)
-	arrive := func() []azure.Result {
+	arrive := func(d dice) []azure.Result {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.azure.settle(time.Now())
@@ -213,7 +213,8 @@ func (l *line) travel(ctx context.Context, c *call, v voyage, d dice, refused bo
 		if v.end == tooLate {
 			arrival = c.deadline.Add(v.late)
 		}
-		w.later(way, arrival, func() { arrive() })
+		own := dice{rngOf(d.Uint64(), uint64(c.n))} // the caller goes on with d meanwhile
+		w.later(way, arrival, func() { arrive(own) })
 		return l.giveUp(ctx, c)
 	}
 	w.steps.sleepTo(arrival, digest(w.seed, way+" arrives"))
@@ -221,7 +222,7 @@ func (l *line) travel(ctx context.Context, c *call, v voyage, d dice, refused bo
 		w.steps.pause(way+" back", time.Millisecond, v.back)
 		return c.all(w.unavailable(c, d))
 	}
-	results := arrive()
+	results := arrive(d)
 	w.trace.add("%s arrives", way)
 	if v.end == unheard || !time.Now().Add(v.back).Before(c.deadline) {
 		return l.giveUp(ctx, c)
