@@ -19,7 +19,9 @@ type Counters struct {
 	Parked  int `json:"parked"` // tenants
 
 	// Devices counts Azure ids, and devices without one, by where the report
-	// of each stands.
+	// of each stands, whatever the mode of its tenant is and whether it is
+	// parked: [Engine.Devices] shows these as status.Device has them, blank
+	// where the tenant is off, and Failed where it is parked.
 	Devices map[status.ReportState]int `json:"devices"`
 
 	// Compliant is how many of them Azure holds as compliant.
@@ -28,7 +30,8 @@ type Counters struct {
 	// Queued counts those with something to be sent, by urgency, most urgent
 	// first: "restrict" (removed, non-compliant, closed), "compliant",
 	// "inventory", and "delete" (second steps of removals, which wait for
-	// Options.DeleteAfter). Refreshes that are late are Overdue.
+	// Options.DeleteAfter). Refreshes that are late are Overdue; what
+	// [Engine.SyncNow] has reported again is in neither.
 	Queued map[string]int `json:"queued"`
 
 	// Failing counts devices whose newest attempt failed, by the kind.

@@ -207,7 +207,10 @@ func (t *target) reportTime(d *status.Device, r *record, decided decision) statu
 		return status.BlankNotEvaluated
 	case t.Failure != nil && t.unsent(decided):
 		d.Cause = string(t.Failure.Err.Kind)
-		if t.Failure.shown() {
+		switch {
+		case t.Failure.shown() && t.Failure.Err.Kind == azure.ErrUnsupported && t.Failure.Err.Outcome == azure.OutcomeNotSent:
+			return status.BlankNoChannel
+		case t.Failure.shown():
 			return status.BlankError
 		}
 		switch t.Failure.Err.Outcome {

@@ -50,8 +50,9 @@ func (f *Filter) matches(d *Device) bool {
 // Devices goes through the devices that match, by tenant and Azure id. It reads
 // page by page: nothing is locked or open while the caller's code runs, and a
 // device that changes meanwhile is seen as it was or as it is. An error ends
-// the sequence. Finding few devices by anything but their id costs a look at
-// every device of the tenant.
+// the sequence; a tenant that is not registered is [ErrUnknownTenant]. Finding
+// few devices by anything but their id costs a look at every device of the
+// tenant.
 func (e *Engine) Devices(ctx context.Context, f Filter) iter.Seq2[Device, error] {
 	return func(yield func(Device, error) bool) {
 		fail := func(err error) { yield(Device{}, fmt.Errorf("reporting: devices: %w", err)) }
@@ -65,6 +66,12 @@ func (e *Engine) Devices(ctx context.Context, f Filter) iter.Seq2[Device, error]
 				yield(d, err)
 			}
 			return
+		}
+		if f.TenantID != "" {
+			if err := e.registered(ctx, f.TenantID); err != nil {
+				fail(err)
+				return
+			}
 		}
 		for page, err := range e.pages(ctx, f.TenantID) {
 			if err != nil {

@@ -145,20 +145,25 @@ func New(store Store, reporter azure.Reporter, o *Options) (*Engine, error) {
 	if own.CallTimeout <= 0 || own.Lease < own.CallTimeout+10*time.Second {
 		return nil, fmt.Errorf("reporting: CallTimeout %v has to be positive and well inside Lease %v", own.CallTimeout, own.Lease)
 	}
-	if own.RefreshEvery <= own.RefreshSpread {
-		return nil, fmt.Errorf("reporting: RefreshEvery %v has to be longer than RefreshSpread %v", own.RefreshEvery, own.RefreshSpread)
-	}
 	for _, o := range []struct {
 		name  string
 		value any
 		ok    bool
 	}{
+		{"RefreshEvery", own.RefreshEvery, own.RefreshEvery > 0}, {"Linger", own.Linger, own.Linger > 0},
 		{"Poll", own.Poll, own.Poll > 0}, {"MessageTimeout", own.MessageTimeout, own.MessageTimeout > 0},
 		{"CallsInFlight", own.CallsInFlight, own.CallsInFlight > 0}, {"Burst", own.Burst, own.Burst > 0},
+		{"GuardLeast", own.GuardLeast, own.GuardLeast > 0},
 	} {
 		if !o.ok {
 			return nil, fmt.Errorf("reporting: %s of %v has to be positive", o.name, o.value)
 		}
+	}
+	if own.RefreshEvery <= own.RefreshSpread {
+		return nil, fmt.Errorf("reporting: RefreshEvery %v has to be longer than RefreshSpread %v", own.RefreshEvery, own.RefreshSpread)
+	}
+	if !(own.GuardShare <= 1) { // nor NaN
+		return nil, fmt.Errorf("reporting: GuardShare of %v is more than all of a tenant's devices, which is 1", own.GuardShare)
 	}
 	for _, s := range own.GuardHolds {
 		if text, err := s.MarshalText(); err != nil || len(text) == 0 {

@@ -3,6 +3,7 @@ package reporting_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -179,6 +180,25 @@ func TestRefusalIsShownUntilSomethingChanges(t *testing.T) {
 		time.Sleep(time.Second)
 		if h.state() != compliance.StateNonCompliant {
 			t.Errorf("after a change Azure holds %v", h.state())
+		}
+	})
+}
+
+// A platform that no channel serves is said to be that, and not an error of
+// Microsoft's.
+func TestPlatformWithoutChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, &fake.Options{Platforms: []azure.Platform{azure.PlatformIOS}})
+		h.see(nil)
+		h.run()
+		defer h.stop()
+		time.Sleep(time.Hour)
+		d := h.details()
+		if d.ComplianceStatus != status.Failed || d.Blank.ReportTime != status.BlankNoChannel || d.Cause != "unsupported" {
+			t.Errorf("without a channel: %+v", d)
+		}
+		if text := d.Explain(); !strings.Contains(text, "No channel carries reports of this platform") {
+			t.Errorf("explained as %q", text)
 		}
 	})
 }

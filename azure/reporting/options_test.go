@@ -1,6 +1,7 @@
 package reporting_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,11 @@ func TestOptionsAreChecked(t *testing.T) {
 		"CallTimeout":      {CallTimeout: 2 * time.Minute},
 		"Lease":            {Lease: 30 * time.Second},
 		"RefreshEvery":     {RefreshEvery: time.Hour},
+		"RefreshEvery of":  {RefreshEvery: -time.Hour, RefreshSpread: -2 * time.Hour},
+		"Linger":           {Linger: -1},
+		"GuardLeast":       {GuardLeast: -1},
+		"GuardShare of 7":  {GuardShare: 7},
+		"GuardShare of Na": {GuardShare: math.NaN()},
 		"Poll":             {Poll: -time.Second},
 		"CallsInFlight":    {CallsInFlight: -1},
 		"Burst":            {Burst: -1},

@@ -36,10 +36,7 @@ func (e *Engine) Preview(ctx context.Context, tenantID string) (Preview, error) 
 	if err := f.check(); err != nil {
 		return fail(err)
 	}
-	if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known || tenantID == "" {
-		if err == nil {
-			err = unknownTenant(tenantID)
-		}
+	if err := e.registered(ctx, f.TenantID); err != nil {
 		return fail(err)
 	}
 	var all Preview

@@ -22,10 +22,7 @@ func (e *Engine) Reconcile(ctx context.Context, tenantID string, hostIDs iter.Se
 			fail(err)
 			return
 		}
-		if _, known, err := e.tenant(ctx, f.TenantID); err != nil || !known || tenantID == "" {
-			if err == nil {
-				err = unknownTenant(tenantID)
-			}
+		if err := e.registered(ctx, f.TenantID); err != nil {
 			fail(err)
 			return
 		}

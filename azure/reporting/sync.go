@@ -15,7 +15,7 @@ import (
 // failed try would wait for, and lets a tenant that is parked try at once.
 // What waits for the user or for a policy evaluation still waits. One device,
 // named by Filter.DeviceID, goes before those that nobody waits for, and past
-// the guard.
+// the guard. A tenant that is not registered is [ErrUnknownTenant].
 func (e *Engine) SyncNow(ctx context.Context, f Filter) (int, error) {
 	how := askedMany
 	if f.DeviceID != "" {
@@ -90,6 +90,11 @@ func (e *Engine) changeAll(ctx context.Context, f Filter, change func(tx Tx, row
 		}
 		d := p.targets[0].device(f.TenantID, p.targets[0].find(f.DeviceID), &p.tenant, p.now, e.rules())
 		return e.changeTargets(ctx, p, func(int) bool { return f.matches(&d) }, change)
+	}
+	if f.TenantID != "" {
+		if err := e.registered(ctx, f.TenantID); err != nil {
+			return 0, err
+		}
 	}
 	total := 0
 	for p, err := range e.pages(ctx, f.TenantID) {

@@ -206,3 +206,15 @@ func (e *Engine) tenant(ctx context.Context, tenantID string) (t tenantDocument,
 	}
 	return t, true, decodeJSON(rows[0], &t)
 }
+
+// registered answers an error unless the tenant is registered.
+func (e *Engine) registered(ctx context.Context, tenantID string) error {
+	if tenantID == "" {
+		return unknownTenant("")
+	}
+	_, known, err := e.tenant(ctx, tenantID)
+	if err == nil && !known {
+		err = unknownTenant(tenantID)
+	}
+	return err
+}

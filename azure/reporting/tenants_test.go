@@ -1,6 +1,7 @@
 package reporting_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -69,6 +70,24 @@ func TestRegisterTenant(t *testing.T) {
 		}
 		if _, err := h.engine.Tenant(ctx, tenantID2); !errors.Is(err, reporting.ErrUnknownTenant) {
 			t.Errorf("Tenant of one that is not registered: %v", err)
+		}
+		unknown := reporting.Filter{TenantID: tenantID2}
+		for _, err := range h.engine.Devices(ctx, unknown) {
+			if !errors.Is(err, reporting.ErrUnknownTenant) {
+				t.Errorf("Devices of one that is not registered: %v", err)
+			}
+			unknown.TenantID = ""
+		}
+		if unknown.TenantID != "" {
+			t.Error("Devices of one that is not registered: none, and no error")
+		}
+		for call, change := range map[string]func(context.Context, reporting.Filter) (int, error){"SyncNow": h.engine.SyncNow, "Approve": h.engine.Approve} {
+			if _, err := change(ctx, reporting.Filter{TenantID: tenantID2}); !errors.Is(err, reporting.ErrUnknownTenant) {
+				t.Errorf("%s of one that is not registered: %v", call, err)
+			}
+			if _, err := change(ctx, reporting.Filter{}); err != nil {
+				t.Errorf("%s of all: %v", call, err)
+			}
 		}
 	})
 }

@@ -92,7 +92,7 @@ func left(ctx context.Context, engine *reporting.Engine, devices []device) (int,
 			case accepted && d.ComplianceStatus == status.InProgress:
 				messages[d.AzureDeviceID] = true
 			case d.ComplianceStatus != status.Failed:
-			case d.Failure != nil && (accepted || d.Blank.ReportTime == status.BlankError),
+			case d.Failure != nil && (accepted || d.Blank.ReportTime == status.BlankError || d.Blank.ReportTime == status.BlankNoChannel),
 				tried && d.Blank.ReportTime == status.BlankNotCalledYet:
 				hopeless[d.AzureDeviceID] = true
 			}

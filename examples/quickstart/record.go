@@ -69,7 +69,7 @@ func (r *record) take(d reporting.Device, parked *azure.Error) {
 // not. What waits for a user or for an evaluation is no failure.
 func (r *record) failed() bool {
 	switch r.details.Blank.ReportTime {
-	case status.BlankNotCalledYet, status.BlankNoAnswer, status.BlankError, status.BlankHeld:
+	case status.BlankNotCalledYet, status.BlankNoAnswer, status.BlankError, status.BlankNoChannel, status.BlankHeld:
 		return true
 	}
 	return r.err != nil && r.details.ComplianceStatus == status.Failed && !r.details.ReportTime.IsZero()
