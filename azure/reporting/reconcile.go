@@ -37,8 +37,8 @@ func (e *Engine) Reconcile(ctx context.Context, tenantID string, hostIDs iter.Se
 			}
 			for i := range p.targets {
 				t := &p.targets[i]
-				if t.Accepted == nil && !t.mayBeCompliant(p.rows[i].Claims > 0) ||
-					t.Accepted != nil && t.Accepted.State == compliance.StateRemoved {
+				held := t.Accepted != nil && t.Accepted.State != compliance.StateRemoved
+				if !held && !t.mayBeCompliant(p.rows[i].Claims > 0) {
 					continue
 				}
 				if len(t.Records) == 0 {
