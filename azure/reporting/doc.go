@@ -143,9 +143,10 @@
 // minutes, what is urgent waits as long as Microsoft asks, once.
 //
 // Where many tenants are imported at once, they take turns at the quota over all
-// tenants, and a device that turns non-compliant waits for its tenant's turn: 14
-// seconds at most with a hundred tenants, 81 with a thousand. Refreshes do not
-// make it wait.
+// tenants. A device that turns non-compliant passes them in the process that
+// observed it: 0.12 seconds at most with a hundred tenants or a thousand. What
+// another process observed waits for its tenant's turn. Refreshes do not make it
+// wait.
 //
 // # Guesses
 //

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -40,6 +41,26 @@ func TestFleetSizes(t *testing.T) {
 		if got, err := fleetSizes(wrong); err == nil {
 			t.Errorf("%q is %v", wrong, got)
 		}
+	}
+}
+
+// What is said of the machine is said of the cells: a simulation that is taken
+// later leaves it.
+func TestSizingLeavesTheMachine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results.json")
+	was := &results{Machine: machine{CPU: "another", Cores: 64}, Rounds: 3, Cells: []*cell{{Store: "SQLite", Devices: 10_000}}}
+	if err := was.save(path); err != nil {
+		t.Fatal(err)
+	}
+	o := options{json: path, parts: []string{"sizing"}}
+	o.plan.Rounds = 5
+	r, err := take(t.Context(), o)
+	if err != nil || r.Machine != was.Machine || r.Rounds != 3 || len(r.Cells) != 1 {
+		t.Errorf("after a simulation: %+v, %d rounds, %v", r.Machine, r.Rounds, err)
+	}
+	o.json = ""
+	if r, err := take(t.Context(), o); err != nil || r.Machine.Cores == 0 || r.Rounds != 5 {
+		t.Errorf("of nothing: %+v, %d rounds, %v", r.Machine, r.Rounds, err)
 	}
 }
 

@@ -23,7 +23,9 @@ func take(ctx context.Context, o options) (*results, error) {
 			return nil, err
 		}
 	}
-	r.Machine, r.Rounds = thisMachine(), o.plan.Rounds
+	if len(r.Cells) == 0 || slices.Contains(o.parts, "load") { // it is said of the cells: a simulation is the same on any machine
+		r.Machine, r.Rounds = thisMachine(), o.plan.Rounds
+	}
 	for _, part := range o.parts {
 		var err error
 		switch part {
