@@ -357,3 +357,34 @@ func TestClosingSaysNothingOfThePresentUser(t *testing.T) {
 		}
 	})
 }
+
+// That an earlier user's claim of compliance has no answer is no reason to make one
+// for the present user, who is signed out.
+func TestUnansweredClaimOfAnEarlierUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		unknown := noAnswer
+		unknown.StatusCode = 500
+		h.azure.refuse(unknown)
+		h.see(phone(nil))
+		time.Sleep(time.Second)
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+		time.Sleep(time.Minute)
+		for _, code := range []status.ClientCode{status.CodeSuccess, status.CodeAccountLoggedOut} {
+			h.see(phone(func(o *reporting.Observation) { o.UserID, o.ClientCode = userB, code }))
+			time.Sleep(time.Second)
+		}
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			if r.UserID == userA {
+				return azure.Receipt{}, &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+			}
+			return h.azure.accept(r)
+		})
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+		time.Sleep(time.Hour)
+		if got := h.pairs(deviceID)["B"]; got != "" {
+			t.Errorf("reported as %s for who is signed out; shown %s", got, line(h.device("phone-1").Device))
+		}
+	})
+}

@@ -230,10 +230,12 @@ func (d decision) again(t *target, r *record, now time.Time) decision {
 
 // unanswered reports whether r's claim of compliance was made before and has no
 // answer that is known: it is made again, also where a new one would wait. A
-// claim from before the device was not compliant is another one.
+// claim from before the device was not compliant is another one, and so is one
+// of another user's pair.
 func (t *target) unanswered(r *record) bool {
 	return !r.Waits && !r.NoID && slices.ContainsFunc(t.Unsure, func(a attempt) bool {
-		return a.State == compliance.StateCompliant && !a.At.Before(r.Since)
+		ours := r.Platform == azure.PlatformWindows || a.UserID == "" || a.UserID == r.UserID
+		return ours && a.State == compliance.StateCompliant && !a.At.Before(r.Since)
 	})
 }
 
