@@ -126,6 +126,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Sync = askedNot // else it is for a standing that came to be meanwhile
 		}
 		t.Failure, t.Resync = nil, resyncNot
+		if t.Held == n.report.State {
+			t.Held = compliance.StateUnspecified // it has passed the guard, also for when it is sent again
+		}
 		if r == nil {
 			// Its device went elsewhere while it was reported here.
 			t.DeleteAt = time.Time{}
