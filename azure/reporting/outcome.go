@@ -280,6 +280,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 	case now.Sub(m.Since) > o.MessageTimeout:
 		why = &azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}
 	default:
+		earliest(&m.Since, now) // a clock that was set back must not keep it for ever
 		m.Polls++
 		wait := pollMost
 		if m.Polls < 12 {
