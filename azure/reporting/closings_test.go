@@ -388,3 +388,49 @@ func TestUnansweredClaimOfAnEarlierUser(t *testing.T) {
 		}
 	})
 }
+
+// What takes access away does not wait until it is known that nothing of before
+// arrives any more: neither the present user's standing behind an earlier user's
+// closing that is made once more, nor the closing of an id that was left.
+func TestClosingThatIsMadeOnceMoreHoldsUpNothing(t *testing.T) {
+	for device, play := range map[string]func(h *trial){
+		"phone-1": func(h *trial) { // of another user
+			h.see(phone(nil))
+			time.Sleep(10 * time.Minute)
+			givenUp(h, 90*time.Second)
+			h.see(phone(func(o *reporting.Observation) { o.Inventory.OSVersion = "26.2" }))
+			time.Sleep(70 * time.Second)
+			h.see(phone(func(o *reporting.Observation) { o.UserID, o.State = userB, nonCompliant }))
+		},
+		"pc-1": func(h *trial) { // under another id
+			givenUp(h, 90*time.Second)
+			h.see(pc(in(nonCompliant)))
+			time.Sleep(time.Second)
+			h.see(pc(nil))
+			time.Sleep(70 * time.Second)
+			h.see(pc(func(o *reporting.Observation) { o.AzureDeviceID, o.State = deviceID2, nonCompliant }))
+		},
+	} {
+		t.Run(device, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				play(h)
+				time.Sleep(5 * time.Second)
+				if got := h.azure.state(deviceID); got == compliant {
+					t.Errorf("Azure holds %v, after %q", got, h.lines())
+				}
+				d, err := h.engine.Device(t.Context(), tenantID, device)
+				require.NoError(t, err)
+				if d.ComplianceStatus != status.Successful || d.LastReported.State != nonCompliant {
+					t.Errorf("shown %s", line(d.Device))
+				}
+				calls := h.azure.all("report")
+				time.Sleep(time.Hour)
+				if again := h.azure.all("report")[len(calls):]; len(again) < 1 || len(again) > 2 {
+					t.Errorf("%d reports once more, want what was closed, and no more than the newest standing behind it", len(again))
+				}
+			})
+		})
+	}
+}

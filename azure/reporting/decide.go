@@ -130,9 +130,8 @@ func soon(t time.Time, wait time.Duration, now time.Time) time.Time {
 
 // standing answers what Azure should hold, and whether it has to be told.
 func (t *target) standing(now time.Time, k *rules) decision {
-	// Linger is zero unless Again.
 	if c := t.unclosed(now); c != nil && t.AzureID != "" {
-		d := decision{act: actClose, due: soon(t.Linger, longestRetry, now), urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
+		d := decision{act: actClose, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
 		if c == t.Close {
 			d.state = compliance.StateRemoved
 		}

@@ -108,6 +108,8 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			c.Message = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}
 		case !t.Again:
 			t.closed(n, now)
+		case c != nil:
+			c.Retry = t.Linger // once more then; what takes away meanwhile does not wait for that
 		}
 		switch user := t.user(); {
 		case c == nil && (user == "" || n.closing.UserID == user):
