@@ -434,3 +434,46 @@ func TestClosingThatIsMadeOnceMoreHoldsUpNothing(t *testing.T) {
 		})
 	}
 }
+
+// The report of the present user fails after an earlier user's pair was closed:
+// what Azure held of that pair before it holds no more.
+func TestReportFailsAfterTheEarlierPairWasClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(10 * time.Minute)
+		h.azure.later.Store(true)
+		var closing atomic.Value
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			receipt, err := h.azure.accept(r)
+			if r.UserID == userA {
+				closing.Store(receipt.MessageID)
+			}
+			return receipt, err
+		})
+		var fails atomic.Bool
+		h.azure.answerChecks(func(r azure.Receipt) (azure.Receipt, error) {
+			switch {
+			case r.MessageID == closing.Load():
+				r.State = status.Successful
+			case fails.Load():
+				return failedWith(azure.ErrRejected)(r)
+			}
+			return r, nil
+		})
+		h.see(phone(func(o *reporting.Observation) { o.UserID, o.State = userB, nonCompliant }))
+		time.Sleep(time.Minute)
+		fails.Store(true)
+		time.Sleep(time.Hour)
+		if got, want := line(h.device("phone-1").Device), "id · Failed · Success · [error] (rejected)"; got != want {
+			t.Errorf("shown %s, want %s", got, want)
+		}
+		if n := h.tenant().Compliant; n != 0 {
+			t.Errorf("%d counted as compliant in Azure", n)
+		}
+		if err := h.engine.Forget(t.Context(), account, tenantID, "phone-1", false); err != nil {
+			t.Errorf("Forget: %v", err)
+		}
+	})
+}

@@ -238,6 +238,7 @@ func (a *accepted) closing() bool { return a.Enrolment == closedEnrolment }
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
 	c := t.closing(n.closing)
+	done := &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 	switch {
 	case c == nil:
 		return // it was claimed again meanwhile
@@ -245,12 +246,14 @@ func (t *target) closed(n *errand, now time.Time) {
 		t.Close, t.DeleteAt = nil, time.Time{}
 	default: // of an earlier user
 		t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID })
+		if t.Before != nil && t.Before.UserID == n.closing.UserID {
+			t.Before = done // what the present user's message falls back on
+		}
 		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
 			return
 		}
 	}
-	t.Message, t.Before = nil, nil
-	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
+	t.Message, t.Before, t.Accepted = nil, nil, done
 }
 
 // checked takes the answer to the question how a message stands.
