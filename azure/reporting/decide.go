@@ -280,5 +280,6 @@ func (t *target) early(k *rules) time.Duration {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
-	return time.Duration(h % uint64(k.spread))
+	// As a store keeps times: else a row would be claimed before it is due.
+	return time.Duration(h % uint64(k.spread)).Truncate(time.Microsecond)
 }
