@@ -205,12 +205,14 @@ func (t *target) accept(n *errand, unsure []attempt, now time.Time, o *Options) 
 	}
 	if m := t.Message; m != nil {
 		// What became of it nobody asks any more.
-		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Since, before.UserID})
+		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Claimed, before.UserID})
 		before = t.Before
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
-		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure, Unsure: unsure}, before
+		t.Message, t.Before = &message{
+			Receipt: n.receipt, Since: now, Claimed: n.row.ClaimedAt, PollAt: now.Add(pollAfter), Failed: t.Failure, Unsure: unsure,
+		}, before
 	}
 	t.DeleteAt, t.Deletions, t.Kept = time.Time{}, 0, ""
 	switch n.report.State {
@@ -306,7 +308,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		// What was before may never have come to be, and this one may still.
 		t.Unsure = noted(t.Unsure, m.Unsure...)
 		if why.Outcome == azure.OutcomeUnknown {
-			t.Unsure = noted(t.Unsure, attempt{t.Accepted.State, m.Since, t.Accepted.UserID})
+			t.Unsure = noted(t.Unsure, attempt{t.Accepted.State, m.Claimed, t.Accepted.UserID})
 		}
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now
