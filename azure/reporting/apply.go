@@ -167,6 +167,9 @@ func (t *target) put(r record) {
 
 // claim notes with what was removed that r claims the id now.
 func (t *target) claim(r *record) {
+	if a := t.Accepted; a != nil && a.State == compliance.StateRemoved && a.Enrolment == r.enrolment() {
+		a.Enrolment += "\x00" // of a record that was forgotten: a removal of this one is another
+	}
 	for i := range t.Records {
 		if other := &t.Records[i]; other.Host != r.Host && other.State == compliance.StateRemoved && !other.enrolledAfter(r) {
 			other.Claimed = true

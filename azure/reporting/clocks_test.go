@@ -223,6 +223,30 @@ func TestClockThatJumps(t *testing.T) {
 	}
 }
 
+// A message that was accepted under a clock that was set back since is not in
+// progress until that time comes again.
+func TestMessageFromBeforeTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var clock skewed
+		h := newTrialOn(t, memstore.New(&memstore.Options{Clock: clock.now}), &reporting.Options{MessageTimeout: 2 * time.Hour})
+		defer h.run()()
+		h.azure.later.Store(true)
+		h.azure.answerChecks(inProgress)
+		clock.by.Store(int64(60 * 24 * time.Hour))
+		see := func() { h.see(phone(func(o *reporting.Observation) { o.SeenAt = clock.now() })) }
+		see()
+		time.Sleep(10 * time.Second)
+		clock.by.Store(0)
+		for range 8 { // it checks in, by which what was planned is planned anew
+			time.Sleep(time.Hour)
+			see()
+		}
+		if n := len(h.azure.all("report")); n < 3 {
+			t.Errorf("%d messages in 8 hours, want a new one about every 2", n)
+		}
+	})
+}
+
 // SeenAt more than five minutes ahead of the store's clock is refused by name,
 // and the device is not frozen: "stays compliant by a future date".
 func TestFutureDates(t *testing.T) {

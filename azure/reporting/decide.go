@@ -130,9 +130,8 @@ func soon(t time.Time, wait time.Duration, now time.Time) time.Time {
 
 // standing answers what Azure should hold, and whether it has to be told.
 func (t *target) standing(now time.Time, k *rules) decision {
-	// Linger is zero unless Again.
 	if c := t.unclosed(now); c != nil && t.AzureID != "" {
-		d := decision{act: actClose, due: soon(t.Linger, longestRetry, now), urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
+		d := decision{act: actClose, urgency: urgencyRestrict, trigger: azure.TriggerChange, state: compliance.StateNonCompliant, closing: c}
 		if c == t.Close {
 			d.state = compliance.StateRemoved
 		}
@@ -230,10 +229,12 @@ func (d decision) again(t *target, r *record, now time.Time) decision {
 
 // unanswered reports whether r's claim of compliance was made before and has no
 // answer that is known: it is made again, also where a new one would wait. A
-// claim from before the device was not compliant is another one.
+// claim from before the device was not compliant is another one, and so is one
+// of another user's pair.
 func (t *target) unanswered(r *record) bool {
 	return !r.Waits && !r.NoID && slices.ContainsFunc(t.Unsure, func(a attempt) bool {
-		return a.State == compliance.StateCompliant && !a.At.Before(r.Since)
+		ours := r.Platform == azure.PlatformWindows || a.UserID == "" || a.UserID == r.UserID
+		return ours && a.State == compliance.StateCompliant && !a.At.Before(r.Since)
 	})
 }
 
@@ -279,5 +280,6 @@ func (t *target) early(k *rules) time.Duration {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
-	return time.Duration(h % uint64(k.spread))
+	// As a store keeps times: else a row would be claimed before it is due.
+	return time.Duration(h % uint64(k.spread)).Truncate(time.Microsecond)
 }

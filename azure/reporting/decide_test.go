@@ -209,6 +209,9 @@ func TestRefreshIsSpread(t *testing.T) {
 		if early < 0 || early >= k.spread {
 			t.Fatalf("refreshed %v early, want less than %v", early, k.spread)
 		}
+		if !stored(d.due).Equal(d.due) {
+			t.Fatalf("due at %v, which a store does not keep: its row would be claimed before that", d.due)
+		}
 		hours[int(early.Hours())]++
 	}
 	for h := range 24 {

@@ -322,3 +322,39 @@ func TestRemovalBesideASupersededRecord(t *testing.T) {
 		}
 	})
 }
+
+// The message of a claim comes to nothing that was under way when the device
+// enrolled anew. It is not made again for the new enrolment, whose user has signed
+// out since.
+func TestClaimOfAnEarlierEnrolmentThatWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.azure.later.Store(true)
+		h.azure.answerChecks(func(r azure.Receipt) (azure.Receipt, error) {
+			r.State, r.Failure = status.Failed, &azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}
+			return r, nil
+		})
+		stuck(h, 20*time.Second)
+		began := time.Now()
+		see := func(enrolment string, code status.ClientCode) {
+			h.see(phone(func(o *reporting.Observation) {
+				o.EnrollmentID, o.EnrolledAt, o.ClientCode = enrolment, began, code
+				if enrolment != "e1" {
+					o.EnrolledAt = began.Add(time.Second)
+				}
+			}))
+			time.Sleep(5 * time.Second)
+		}
+		see("e1", status.CodeSuccess)
+		see("e2", status.CodeSuccess)
+		see("e2", status.CodeAccountLoggedOut)
+		time.Sleep(time.Hour)
+		if got := h.lines(); len(got) != 1 {
+			t.Errorf("sent %q, want the claim of the first enrolment alone", got)
+		}
+		if d := h.device("phone-1"); d.Blank.ReportTime != status.BlankWaitsForSignIn {
+			t.Errorf("shown %s", line(d.Device))
+		}
+	})
+}

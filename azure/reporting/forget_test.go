@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mdmkit/devicestatus/azure"
@@ -224,6 +225,35 @@ func TestNoDeletionForWhatWasForgottenMeanwhile(t *testing.T) {
 		}
 		if n := len(h.azure.all("delete")); n != 0 {
 			t.Errorf("%d deletions", n)
+		}
+	})
+}
+
+// A PC was removed and forgotten, and came back under the same name while nothing
+// was sent. Its second removal is reported anew, and its object is deleted 72 hours
+// after that one.
+func TestSecondRemovalOfWhatWasForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(pc(nil))
+		time.Sleep(time.Minute)
+		h.see(pc(in(removed)))
+		time.Sleep(time.Hour)
+		require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", false))
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+		h.see(pc(nil))
+		time.Sleep(80 * time.Hour)
+		h.lines()
+		h.see(pc(in(removed)))
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+		time.Sleep(71 * time.Hour)
+		if diff := cmp.Diff([]string{"removed to id, change"}, h.lines()); diff != "" {
+			t.Errorf("within 71 hours (-want +got)\n%s", diff)
+		}
+		time.Sleep(2 * time.Hour)
+		if diff := cmp.Diff([]string{"delete id"}, h.lines()); diff != "" {
+			t.Errorf("then (-want +got)\n%s", diff)
 		}
 	})
 }

@@ -162,3 +162,74 @@ func TestHeldAsTurnedLast(t *testing.T) {
 		}
 	})
 }
+
+// A message fails that came to be before its device was removed, while the guard
+// holds the removal: it is no refusal of the removal, which goes once it is approved.
+func TestMessageFailsWhileARemovalIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, watchful())
+		defer h.run()()
+		h.see(phone(in(nonCompliant)))
+		time.Sleep(10 * time.Minute)
+		h.azure.later.Store(true)
+		h.azure.answerChecks(inProgress)
+		h.see(phone(nil))
+		time.Sleep(time.Minute)
+		h.wave()
+		h.see(phone(in(removed)))
+		h.azure.answerChecks(failedWith(azure.ErrRejected))
+		time.Sleep(time.Hour)
+		if got := h.lines(); len(got) > 0 {
+			t.Errorf("nobody approved it: sent %q", got)
+		}
+		h.approve(reporting.Filter{TenantID: tenantID})
+		time.Sleep(time.Minute)
+		if got := h.azure.state(deviceID); got != removed {
+			t.Errorf("Azure holds %v a minute after the removal was approved; shown %s", got, line(h.device("phone-1").Device))
+		}
+	})
+}
+
+// A removal that passed the guard because its device was asked for is not held
+// again when it has to be sent once more: after a restored backup, and where its
+// message came to nothing.
+func TestWhatPassedTheGuardIsNotHeldAgain(t *testing.T) {
+	t.Run("a restored backup", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTrial(t, watchful())
+			stop := h.run()
+			h.see(pc(nil))
+			h.wave()
+			h.see(pc(in(removed)))
+			h.sync("pc-1")
+			time.Sleep(time.Minute)
+			stop()
+			// After the backup, which is this store, it enrolled anew.
+			h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
+			require.NoError(t, h.engine.Resync(t.Context()))
+			defer h.run()()
+			time.Sleep(time.Minute)
+			if got := h.azure.state(deviceID); got != removed {
+				t.Errorf("Azure holds %v; shown %s", got, line(h.device("pc-1").Device))
+			}
+		})
+	})
+	t.Run("a message that never settles", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			o := watchful()
+			o.MessageTimeout = time.Hour
+			h := newTrial(t, o)
+			defer h.run()()
+			h.see(phone(nil))
+			h.wave()
+			h.azure.later.Store(true)
+			h.azure.answerChecks(inProgress)
+			h.see(phone(in(removed)))
+			h.sync("phone-1")
+			time.Sleep(90 * time.Minute)
+			if diff := cmp.Diff([]string{"removed to id, change", "removed to id, change"}, h.lines()); diff != "" {
+				t.Errorf("sent (-want +got)\n%s", diff)
+			}
+		})
+	})
+}

@@ -108,6 +108,8 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			c.Message = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter)}
 		case !t.Again:
 			t.closed(n, now)
+		case c != nil:
+			c.Retry = t.Linger // once more then; what takes away meanwhile does not wait for that
 		}
 		switch user := t.user(); {
 		case c == nil && (user == "" || n.closing.UserID == user):
@@ -126,6 +128,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Sync = askedNot // else it is for a standing that came to be meanwhile
 		}
 		t.Failure, t.Resync = nil, resyncNot
+		if t.Held == n.report.State {
+			t.Held = compliance.StateUnspecified // it has passed the guard, also for when it is sent again
+		}
 		if r == nil {
 			// Its device went elsewhere while it was reported here.
 			t.DeleteAt = time.Time{}
@@ -200,12 +205,14 @@ func (t *target) accept(n *errand, unsure []attempt, now time.Time, o *Options) 
 	}
 	if m := t.Message; m != nil {
 		// What became of it nobody asks any more.
-		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Since, before.UserID})
+		unsure = noted(noted(unsure, m.Unsure...), attempt{before.State, m.Claimed, before.UserID})
 		before = t.Before
 	}
 	t.Message, t.Before = nil, nil
 	if n.receipt.State == status.InProgress {
-		t.Message, t.Before = &message{Receipt: n.receipt, Since: now, PollAt: now.Add(pollAfter), Failed: t.Failure, Unsure: unsure}, before
+		t.Message, t.Before = &message{
+			Receipt: n.receipt, Since: now, Claimed: n.row.ClaimedAt, PollAt: now.Add(pollAfter), Failed: t.Failure, Unsure: unsure,
+		}, before
 	}
 	t.DeleteAt, t.Deletions, t.Kept = time.Time{}, 0, ""
 	switch n.report.State {
@@ -233,6 +240,7 @@ func (a *accepted) closing() bool { return a.Enrolment == closedEnrolment }
 // closed takes the answer that a pair is closed.
 func (t *target) closed(n *errand, now time.Time) {
 	c := t.closing(n.closing)
+	done := &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
 	switch {
 	case c == nil:
 		return // it was claimed again meanwhile
@@ -240,12 +248,14 @@ func (t *target) closed(n *errand, now time.Time) {
 		t.Close, t.DeleteAt = nil, time.Time{}
 	default: // of an earlier user
 		t.Closing = slices.DeleteFunc(t.Closing, func(other closing) bool { return other.UserID == c.UserID })
+		if t.Before != nil && t.Before.UserID == n.closing.UserID {
+			t.Before = done // what the present user's message falls back on
+		}
 		if t.Accepted == nil || t.Accepted.UserID != n.closing.UserID {
 			return
 		}
 	}
-	t.Message, t.Before = nil, nil
-	t.Accepted = &accepted{State: compliance.StateRemoved, At: now, UserID: n.closing.UserID, Platform: n.closing.Platform, Enrolment: closedEnrolment}
+	t.Message, t.Before, t.Accepted = nil, nil, done
 }
 
 // checked takes the answer to the question how a message stands.
@@ -277,6 +287,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 	case now.Sub(m.Since) > o.MessageTimeout:
 		why = &azure.Error{Op: "check", Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: azure.OutcomeUnknown}
 	default:
+		earliest(&m.Since, now) // a clock that was set back must not keep it for ever
 		m.Polls++
 		wait := pollMost
 		if m.Polls < 12 {
@@ -297,7 +308,7 @@ func (t *target) checked(n *errand, failed *azure.Error, now time.Time, o *Optio
 		// What was before may never have come to be, and this one may still.
 		t.Unsure = noted(t.Unsure, m.Unsure...)
 		if why.Outcome == azure.OutcomeUnknown {
-			t.Unsure = noted(t.Unsure, attempt{t.Accepted.State, m.Since, t.Accepted.UserID})
+			t.Unsure = noted(t.Unsure, attempt{t.Accepted.State, m.Claimed, t.Accepted.UserID})
 		}
 		t.Message, t.Accepted, t.Before, t.Failure = nil, t.Before, nil, m.Failed
 		t.Again, t.Linger = true, now

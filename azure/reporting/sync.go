@@ -46,11 +46,12 @@ func (e *Engine) SyncNow(ctx context.Context, f Filter) (int, error) {
 // force and observe it again.
 func (e *Engine) Approve(ctx context.Context, f Filter) (int, error) {
 	tenants := map[string]bool{}
-	n, err := e.changeAll(ctx, f, func(_ Tx, row *Row, t *target) (bool, error) {
+	n, err := e.changeAll(ctx, f, func(tx Tx, row *Row, t *target) (bool, error) {
 		if t.Held == compliance.StateUnspecified {
 			return false, nil
 		}
 		t.Held = compliance.StateUnspecified
+		t.forgive(true, tx.Now()) // what failed while it was held was an earlier standing
 		tenants[row.Tenant] = true
 		return true, nil
 	})

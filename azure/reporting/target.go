@@ -233,6 +233,7 @@ type doubt struct {
 type message struct {
 	Receipt azure.Receipt `json:"receipt"`
 	Since   time.Time     `json:"since"`
+	Claimed time.Time     `json:"claimed,omitzero"` // when its report was claimed, which may be long before
 	PollAt  time.Time     `json:"pollAt"`
 	Polls   int           `json:"polls,omitempty"`
 	Asked   time.Duration `json:"asked,omitempty"` // how long Microsoft asked to wait with the next
