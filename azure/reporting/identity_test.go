@@ -105,9 +105,9 @@ func TestRefusalOnTheOldID(t *testing.T) {
 					return h.azure.accept(r)
 				})
 				h.see(phone(func(o *reporting.Observation) { o.AzureDeviceID = deviceID2 }))
-				time.Sleep(time.Second)
+				time.Sleep(4 * time.Second) // a service that fails has all of the tenant wait, for a second or so
 				if got := h.azure.state(deviceID2); got != compliant {
-					t.Errorf("a second later Azure holds the new id as %v", got)
+					t.Errorf("4 seconds later Azure holds the new id as %v", got)
 				}
 				if got, want := line(h.device("phone-1").Device), "id2 · Successful · Success · time -> compliant"; got != want {
 					t.Errorf("shown %s, want %s", got, want)
