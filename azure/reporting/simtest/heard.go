@@ -8,6 +8,9 @@ import (
 	"github.com/mdmkit/devicestatus/compliance"
 )
 
+// tenantRow is the kind of the engine's rows that say that a tenant is parked.
+const tenantRow reporting.Kind = 1
+
 // stored takes note that a process wrote: what it has heard is durable then.
 func (x *watch) stored(p *process, rows []reporting.Row) {
 	for _, g := range x.pending[p] {
@@ -26,7 +29,7 @@ func (x *watch) stored(p *process, rows []reporting.Row) {
 		}
 	}
 	for l := range x.heard[p] {
-		if slices.ContainsFunc(rows, func(r reporting.Row) bool { return r.Tenant == l.tenant && r.ID == "" }) {
+		if slices.ContainsFunc(rows, func(r reporting.Row) bool { return r.Kind == tenantRow && r.Tenant == l.tenant }) {
 			if x.parked[l] == nil {
 				x.parked[l] = &parkedTenant{since: time.Now()}
 			}
