@@ -302,3 +302,48 @@ func TestOutageOfTheService(t *testing.T) {
 		}
 	})
 }
+
+// A deletion that a parked tenant tries, and that is forbidden as all else is, is
+// made when the tenant goes on.
+func TestForbiddenDeletionOfAParkedTenant(t *testing.T) {
+	for name, form := range map[string]func(r azure.Report) (azure.Receipt, error){
+		"an error": func(azure.Report) (azure.Receipt, error) { return azure.Receipt{}, new(forbidden) },
+		"said in the receipt": func(r azure.Report) (azure.Receipt, error) {
+			return azure.Receipt{
+				DeviceID: r.DeviceID, State: status.Successful, AcceptedAt: time.Now().UTC(), Removal: azure.RemovalMarked, Failure: new(forbidden),
+			}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				h.see(pcs(5, nil)...)
+				time.Sleep(time.Hour)
+				require.NoError(t, h.engine.Remove(t.Context(), account, tenantID, "pc-0004"))
+				time.Sleep(71 * time.Hour)
+				h.azure.play(func(context.Context, azure.Report) (azure.Receipt, error) { return azure.Receipt{}, new(forbidden) })
+				h.azure.mu.Lock()
+				h.azure.delete = func(_ context.Context, r azure.Report) (azure.Receipt, error) { return form(r) }
+				h.azure.mu.Unlock()
+				h.see(pcs(4, in(nonCompliant))...)
+				time.Sleep(12 * time.Hour)
+				tries := len(h.azure.all("delete"))
+				if v := h.tenant(); v.Parked == nil || tries == 0 {
+					t.Fatalf("parked: %v, %d deletions were tried", v.Parked, tries)
+				}
+				h.azure.play(nil)
+				h.azure.mu.Lock()
+				h.azure.delete = nil
+				h.azure.mu.Unlock()
+				time.Sleep(48 * time.Hour)
+				if n := len(h.azure.all("delete")); n <= tries {
+					t.Errorf("no deletion since the tenant goes on, after %d that were forbidden", tries)
+				}
+				if d := h.device("pc-0004"); d.Removal != azure.RemovalDeleted {
+					t.Errorf("shown as %v, %q", d.Removal, d.Cause)
+				}
+			})
+		})
+	}
+}

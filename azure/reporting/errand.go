@@ -18,6 +18,7 @@ type errand struct {
 	updated time.Time // the report's LastUpdateTime
 	owner   record    // of actReport: whose standing it is
 	carried azure.Inventory
+	parked  bool // it is the try of a parked channel
 
 	receipt azure.Receipt
 	err     error

@@ -24,6 +24,9 @@ func (n *errand) fault() *azure.Error {
 		if (n.act == actReport || n.act == actClose) && n.receipt.AcceptedAt.IsZero() && n.receipt.State == status.ReportStateUnspecified {
 			return foreign("the reporter answered neither an acceptance nor an error")
 		}
+		if f := n.receipt.Failure; n.act == actDelete && n.parked && f != nil && f.Kind == azure.ErrForbidden {
+			return f // the tenant's, as what parked it
+		}
 		return nil
 	}
 	e, ok := errors.AsType[*azure.Error](n.err)
@@ -331,7 +334,7 @@ func (t *target) deleted(n *errand, failed *azure.Error, now time.Time) {
 		if n.receipt.Failure != nil {
 			t.Kept = n.receipt.Failure.Kind
 		}
-	case failed.Kind == azure.ErrForbidden || failed.Kind == azure.ErrUnsupported || failed.Kind == azure.ErrRejected || failed.Kind == azure.ErrInvalid:
+	case failed.Kind == azure.ErrForbidden && !n.parked || failed.Kind == azure.ErrUnsupported || failed.Kind == azure.ErrRejected || failed.Kind == azure.ErrInvalid:
 		t.DeleteAt, t.Kept = time.Time{}, failed.Kind // the first step stands
 	case failed.Kind == azure.ErrConflict:
 		// Azure shows the device as compliant: somebody else wrote it. The

@@ -91,7 +91,7 @@ const mostAtOnce = 200
 // ended.
 func (e *Engine) deliver(ctx context.Context, c *call, rows []Row, began time.Time) error {
 	c.sentAt = rows[0].ClaimedAt
-	k := e.rules()
+	k, parked := e.rules(), c.tenant.channel(c.letter).Parked != nil
 	for _, row := range rows {
 		n, due, err := newErrand(row, k)
 		if err != nil {
@@ -99,6 +99,7 @@ func (e *Engine) deliver(ctx context.Context, c *call, rows []Row, began time.Ti
 			e.log.Error("a row cannot be read", "tenant", row.Tenant, "device", row.ID, "error", err)
 			continue
 		}
+		n.parked = parked
 		if due {
 			c.errands = append(c.errands, n)
 		} else {
