@@ -279,6 +279,9 @@ func (t *target) observed(stands, other, claimed bool, now time.Time) {
 		t.Held = compliance.StateUnspecified
 	}
 	t.forgive(other, now)
+	if r, _ := t.owner(); other && r != nil && !t.unsent(decision{state: r.State}) {
+		t.Failure = nil // another standing failed, and Azure holds this one
+	}
 	if !claimed {
 		return
 	}
