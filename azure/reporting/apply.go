@@ -15,9 +15,9 @@ type pointer struct {
 	digest [16]byte
 	seen   int64 // microseconds: SeenAt as far as it was written
 
-	// strict: the device is not compliant, or not claimed to be, so that each
-	// observation is written: a late one that says compliant, or Success, must
-	// not pass for a newer one.
+	// strict: the device is not compliant, or not claimed to be, or waits for
+	// its user, so that each observation is written: a late one that says
+	// compliant, or Success, must not pass for a newer one.
 	strict bool
 }
 

@@ -284,7 +284,7 @@ func (s *sighting) take(o *Observation) effect {
 	}
 	if r := at.find(o.DeviceID); r != nil {
 		p.seen = r.SeenAt.UnixMicro()
-		p.strict = r.State == compliance.StateNonCompliant || r.Code != "" && r.Code.HoldsCompliant()
+		p.strict = r.State == compliance.StateNonCompliant || r.Waits || r.NoID || r.Code != "" && r.Code.HoldsCompliant()
 	}
 	if c.turned != compliance.StateUnspecified {
 		s.turned = append(s.turned, turned{tenant: o.TenantID, target: at.row.Key, to: c.turned, counts: c.counts})
