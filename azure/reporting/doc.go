@@ -60,9 +60,9 @@
 //     What changes nothing costs no call, and at most one write an hour. A
 //     device that is not compliant, or whose user has to sign in, has every
 //     observation written: otherwise a late one that says compliant could pass
-//     for newer. The other way round
-//     that can happen: a late observation that says non-compliant counts as
-//     newer than what was seen within the same hour and not written.
+//     for newer. The other way round that can happen: a late observation that
+//     says non-compliant, or another user or Azure id, counts as newer than what
+//     was seen within the same hour and not written.
 //   - Urgency. Removed and non-compliant go first, then compliant, inventory,
 //     refresh; among equals who came first. Nothing starves: a part of each
 //     quota is for routine work, and every fourth claim goes by age alone. A
@@ -98,7 +98,8 @@
 // The store's clock rules: a database server's, or for SQLite the machine's.
 // SeenAt is the host's, and refused where it is more than five minutes ahead of
 // it. When the store's clock was set back, what was noted later counts as noted
-// now.
+// now; what waits for a time is looked at when that comes, or when its device is
+// observed or synced.
 //
 // # Callbacks
 //
