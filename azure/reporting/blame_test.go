@@ -306,9 +306,9 @@ func TestOutageOfTheService(t *testing.T) {
 // A deletion that a parked tenant tries, and that is forbidden as all else is, is
 // made when the tenant goes on.
 func TestForbiddenDeletionOfAParkedTenant(t *testing.T) {
-	for name, form := range map[string]func(r azure.Report) (azure.Receipt, error){
-		"an error": func(azure.Report) (azure.Receipt, error) { return azure.Receipt{}, new(forbidden) },
-		"said in the receipt": func(r azure.Report) (azure.Receipt, error) {
+	for name, form := range map[string]func(context.Context, azure.Report) (azure.Receipt, error){
+		"an error": func(context.Context, azure.Report) (azure.Receipt, error) { return azure.Receipt{}, new(forbidden) },
+		"said in the receipt": func(_ context.Context, r azure.Report) (azure.Receipt, error) {
 			return azure.Receipt{
 				DeviceID: r.DeviceID, State: status.Successful, AcceptedAt: time.Now().UTC(), Removal: azure.RemovalMarked, Failure: new(forbidden),
 			}, nil
@@ -323,9 +323,7 @@ func TestForbiddenDeletionOfAParkedTenant(t *testing.T) {
 				require.NoError(t, h.engine.Remove(t.Context(), account, tenantID, "pc-0004"))
 				time.Sleep(71 * time.Hour)
 				h.azure.play(func(context.Context, azure.Report) (azure.Receipt, error) { return azure.Receipt{}, new(forbidden) })
-				h.azure.mu.Lock()
-				h.azure.delete = func(_ context.Context, r azure.Report) (azure.Receipt, error) { return form(r) }
-				h.azure.mu.Unlock()
+				h.azure.answerDeletions(form)
 				h.see(pcs(4, in(nonCompliant))...)
 				time.Sleep(12 * time.Hour)
 				tries := len(h.azure.all("delete"))
@@ -333,9 +331,7 @@ func TestForbiddenDeletionOfAParkedTenant(t *testing.T) {
 					t.Fatalf("parked: %v, %d deletions were tried", v.Parked, tries)
 				}
 				h.azure.play(nil)
-				h.azure.mu.Lock()
-				h.azure.delete = nil
-				h.azure.mu.Unlock()
+				h.azure.answerDeletions(nil)
 				time.Sleep(48 * time.Hour)
 				if n := len(h.azure.all("delete")); n <= tries {
 					t.Errorf("no deletion since the tenant goes on, after %d that were forbidden", tries)

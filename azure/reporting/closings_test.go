@@ -206,77 +206,6 @@ func TestOffBoardClosesEveryPair(t *testing.T) {
 	})
 }
 
-// After a restored backup an id counts as removed, of which Azure may hold
-// compliant. Its device goes elsewhere, or its tenant is off-boarded: it is closed.
-func TestIDIsLeftAfterARestoredBackup(t *testing.T) {
-	for _, how := range []string{"moves", "off-boards"} {
-		t.Run(how, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h := newTrial(t, nil)
-				stop := h.run()
-				h.see(pc(nil))
-				time.Sleep(time.Minute)
-				h.see(pc(in(removed)))
-				time.Sleep(time.Minute)
-				stop()
-				// After the backup, which is this store, it enrolled anew.
-				h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
-				require.NoError(t, h.engine.Resync(t.Context()))
-				if how == "moves" {
-					h.see(pc(func(o *reporting.Observation) {
-						o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "e2", time.Now(), deviceID2
-					}))
-					defer h.run()()
-					time.Sleep(time.Hour)
-				} else {
-					defer h.run()()
-					require.NoError(t, h.engine.OffBoard(t.Context(), account, tenantID, nil))
-				}
-				if got := h.azure.state(deviceID); got != removed {
-					t.Errorf("Azure holds %v, after %q", got, h.lines())
-				}
-			})
-		})
-	}
-}
-
-// The same of an id that its device had left before the backup, and to which it
-// came back after it: it is closed again, whether or not the host knows it.
-func TestClosedIDAfterARestoredBackup(t *testing.T) {
-	for _, back := range []bool{false, true} {
-		t.Run(fmt.Sprintf("observed there again: %v", back), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h := newTrial(t, nil)
-				stop := h.run()
-				on := func(id string) {
-					h.see(pc(func(o *reporting.Observation) { o.AzureDeviceID = id }))
-					time.Sleep(time.Minute)
-				}
-				on(deviceID)
-				on(deviceID2)
-				stop()
-				if got := h.azure.state(deviceID); got != removed {
-					t.Fatalf("Azure holds %v of what the device left", got)
-				}
-				h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
-				require.NoError(t, h.engine.Resync(t.Context()))
-				want := removed
-				if back {
-					on(deviceID)
-					want = compliant
-				} else {
-					on(deviceID3)
-				}
-				defer h.run()()
-				time.Sleep(time.Hour)
-				if got := h.azure.state(deviceID); got != want {
-					t.Errorf("Azure holds %v, want %v, after %q", got, want, h.lines())
-				}
-			})
-		})
-	}
-}
-
 // That Azure does not know the device for a moment does not count as one refusal
 // more, or the other way round: the pair is closed when that is possible.
 func TestClosingIsRefusedAndNotFoundInTurn(t *testing.T) {
@@ -358,37 +287,6 @@ func TestClosingSaysNothingOfThePresentUser(t *testing.T) {
 	})
 }
 
-// That an earlier user's claim of compliance has no answer is no reason to make one
-// for the present user, who is signed out.
-func TestUnansweredClaimOfAnEarlierUser(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newTrial(t, nil)
-		defer h.run()()
-		unknown := noAnswer
-		unknown.StatusCode = 500
-		h.azure.refuse(unknown)
-		h.see(phone(nil))
-		time.Sleep(time.Second)
-		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
-		time.Sleep(time.Minute)
-		for _, code := range []status.ClientCode{status.CodeSuccess, status.CodeAccountLoggedOut} {
-			h.see(phone(func(o *reporting.Observation) { o.UserID, o.ClientCode = userB, code }))
-			time.Sleep(time.Second)
-		}
-		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-			if r.UserID == userA {
-				return azure.Receipt{}, &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
-			}
-			return h.azure.accept(r)
-		})
-		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
-		time.Sleep(time.Hour)
-		if got := h.pairs(deviceID)["B"]; got != "" {
-			t.Errorf("reported as %s for who is signed out; shown %s", got, line(h.device("phone-1").Device))
-		}
-	})
-}
-
 // What takes access away does not wait until it is known that nothing of before
 // arrives any more: neither the present user's standing behind an earlier user's
 // closing that is made once more, nor the closing of an id that was left.
@@ -433,47 +331,4 @@ func TestClosingThatIsMadeOnceMoreHoldsUpNothing(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The report of the present user fails after an earlier user's pair was closed:
-// what Azure held of that pair before it holds no more.
-func TestReportFailsAfterTheEarlierPairWasClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newTrial(t, nil)
-		defer h.run()()
-		h.see(phone(nil))
-		time.Sleep(10 * time.Minute)
-		h.azure.later.Store(true)
-		var closing atomic.Value
-		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
-			receipt, err := h.azure.accept(r)
-			if r.UserID == userA {
-				closing.Store(receipt.MessageID)
-			}
-			return receipt, err
-		})
-		var fails atomic.Bool
-		h.azure.answerChecks(func(r azure.Receipt) (azure.Receipt, error) {
-			switch {
-			case r.MessageID == closing.Load():
-				r.State = status.Successful
-			case fails.Load():
-				return failedWith(azure.ErrRejected)(r)
-			}
-			return r, nil
-		})
-		h.see(phone(func(o *reporting.Observation) { o.UserID, o.State = userB, nonCompliant }))
-		time.Sleep(time.Minute)
-		fails.Store(true)
-		time.Sleep(time.Hour)
-		if got, want := line(h.device("phone-1").Device), "id · Failed · Success · [error] (rejected)"; got != want {
-			t.Errorf("shown %s, want %s", got, want)
-		}
-		if n := h.tenant().Compliant; n != 0 {
-			t.Errorf("%d counted as compliant in Azure", n)
-		}
-		if err := h.engine.Forget(t.Context(), account, tenantID, "phone-1", false); err != nil {
-			t.Errorf("Forget: %v", err)
-		}
-	})
 }

@@ -66,12 +66,9 @@ func (e *Engine) withDevice(ctx context.Context, tenantID, deviceID string, do f
 		return fail(errors.New("its id is empty, too long or holds control characters"))
 	}
 	tenantID = guid.Canonical(tenantID)
-	tenant, known, err := e.tenant(ctx, tenantID)
+	tenant, err := e.registered(ctx, tenantID)
 	if err != nil {
 		return fail(err)
-	}
-	if !known {
-		return fail(unknownTenant(tenantID))
 	}
 	err = e.update(ctx, func(tx Tx) error {
 		pointers, err := tx.Get(Key{kindDevice, tenantID, deviceID})

@@ -68,7 +68,7 @@ func (e *Engine) Devices(ctx context.Context, f Filter) iter.Seq2[Device, error]
 			return
 		}
 		if f.TenantID != "" {
-			if err := e.registered(ctx, f.TenantID); err != nil {
+			if _, err := e.registered(ctx, f.TenantID); err != nil {
 				fail(err)
 				return
 			}

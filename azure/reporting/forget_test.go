@@ -257,3 +257,122 @@ func TestSecondRemovalOfWhatWasForgotten(t *testing.T) {
 		}
 	})
 }
+
+// Forget is refused while Azure may hold the device as compliant, unless
+// forced, or another record claims the id.
+func TestForget(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		play  func(h *trial)
+		allow bool
+	}{
+		{"never reported", func(h *trial) { mode(reporting.ModeOff)(h); h.see(pc(nil)) }, true},
+		{"compliant", func(h *trial) { h.see(pc(nil)) }, false},
+		{"non-compliant", func(h *trial) { h.see(pc(in(nonCompliant))) }, true},
+		{"removed", func(h *trial) { h.see(pc(nil)); time.Sleep(time.Second); h.see(pc(in(removed))) }, true},
+		{"turns non-compliant, not sent yet", func(h *trial) {
+			h.see(pc(nil))
+			time.Sleep(time.Second)
+			mode(reporting.ModePaused)(h)
+			h.see(pc(in(nonCompliant)))
+		}, false},
+		{"a call is under way", func(h *trial) { stuck(h, 50*time.Second); h.see(pc(nil)) }, false},
+		{"no answer to compliant", func(h *trial) {
+			h.azure.refuse(noAnswer)
+			h.see(pc(nil))
+		}, false},
+		{"an answer of 500 to compliant", func(h *trial) {
+			h.azure.refuse(azure.Error{Kind: azure.ErrUnavailable, Scope: azure.ScopeService, Outcome: azure.OutcomeUnknown, StatusCode: 500})
+			h.see(pc(nil))
+		}, false},
+		{"refused", func(h *trial) {
+			h.azure.refuse(azure.Error{Kind: azure.ErrRejected, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused})
+			h.see(pc(nil))
+		}, true},
+		{"another record claims the id", func(h *trial) {
+			h.see(pc(nil), pc(func(o *reporting.Observation) { o.DeviceID = "pc-2" }))
+		}, true},
+		{"non-compliant, whose message is not settled after compliant", func(h *trial) {
+			h.azure.later.Store(true)
+			h.azure.check = func(_ context.Context, r azure.Receipt) (azure.Receipt, error) { return r, nil }
+			h.see(phone(func(o *reporting.Observation) { o.DeviceID = "pc-1" }))
+			time.Sleep(time.Minute)
+			h.see(phone(func(o *reporting.Observation) { o.DeviceID, o.State = "pc-1", nonCompliant }))
+		}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				tc.play(h)
+				time.Sleep(10 * time.Second)
+				err := h.engine.Forget(t.Context(), account, tenantID, "pc-1", false)
+				if tc.allow && err != nil || !tc.allow && !errors.Is(err, reporting.ErrStillCompliant) {
+					t.Fatalf("Forget: %v, want allowed %v", err, tc.allow)
+				}
+				if !tc.allow {
+					h.device("pc-1")
+					require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", true), "forced")
+				}
+				if _, err := h.engine.Device(t.Context(), tenantID, "pc-1"); !errors.Is(err, reporting.ErrUnknownDevice) {
+					t.Errorf("Device after it: %v", err)
+				}
+				for d, err := range h.engine.Devices(t.Context(), reporting.Filter{}) {
+					require.NoError(t, err)
+					h.valid(d)
+					if d.DeviceID == "pc-1" {
+						t.Error("it is still listed")
+					}
+				}
+			})
+		})
+	}
+}
+
+// The order of reports on an id outlives the record: after Forget a new record
+// reports with a later time.
+func TestForgetKeepsTheOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		for range 4 {
+			h.see(phone(in(nonCompliant)))
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "phone-1", true))
+		}
+		time.Sleep(10 * time.Minute)
+		h.see(phone(nil))
+		time.Sleep(time.Minute)
+		calls := h.azure.all("report")
+		for i := range calls[1:] {
+			if d := calls[i+1].report.UpdatedAt.Sub(calls[i].report.UpdatedAt); d < time.Second {
+				t.Errorf("report %d is %v after the one before", i+1, d)
+			}
+		}
+		if got := h.azure.state(deviceID); got != compliant {
+			t.Errorf("Azure holds %v", got)
+		}
+	})
+}
+
+// A device is forgotten with force while its report is under way: an id that
+// turns compliant when nobody knows of it any more is closed.
+func TestForgetWhileAReportIsUnderWay(t *testing.T) {
+	for _, make := range []func(func(*reporting.Observation)) reporting.Observation{pc, phone} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTrial(t, nil)
+			h.see(make(in(nonCompliant)))
+			defer h.run()()
+			time.Sleep(10 * time.Minute)
+			stuck(h, 30*time.Second)
+			h.see(make(nil))
+			time.Sleep(time.Second)
+			require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, make(nil).DeviceID, true))
+			time.Sleep(10 * time.Minute)
+			if got := h.azure.state(deviceID); got != removed {
+				t.Errorf("Azure holds %v, want it closed", got)
+			}
+		})
+	}
+}

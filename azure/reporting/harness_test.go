@@ -133,6 +133,13 @@ func (m *microsoft) play(script func(ctx context.Context, r azure.Report) (azure
 	m.report = script
 }
 
+// answerDeletions sets what is answered to second steps of removals; nil deletes.
+func (m *microsoft) answerDeletions(script func(ctx context.Context, r azure.Report) (azure.Receipt, error)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.delete = script
+}
+
 // refuse answers every report with an error of its own.
 func (m *microsoft) refuse(e azure.Error) {
 	m.play(func(context.Context, azure.Report) (azure.Receipt, error) {

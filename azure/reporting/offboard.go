@@ -105,12 +105,10 @@ func (e *Engine) OffBoard(ctx context.Context, account, tenantID string, progres
 // offBoards answers nil while a tenant is being off-boarded. Another call may have
 // ended that, and the host have registered it again since.
 func (e *Engine) offBoards(ctx context.Context, tenantID string) error {
-	t, known, err := e.tenant(ctx, tenantID)
+	t, err := e.registered(ctx, tenantID)
 	switch {
 	case err != nil:
 		return err
-	case !known:
-		return unknownTenant(tenantID)
 	case t.Mode != ModeOffBoarding:
 		return fmt.Errorf("TenantID %s was registered again meanwhile", quote(tenantID))
 	}

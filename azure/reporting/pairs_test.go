@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,6 +224,80 @@ func TestClaimForAnotherUserIsNoInventory(t *testing.T) {
 		time.Sleep(time.Minute)
 		if sent := h.lines(); !slices.Contains(sent, "compliant to id, change") {
 			t.Errorf("sent %q", sent)
+		}
+	})
+}
+
+// That an earlier user's claim of compliance has no answer is no reason to make one
+// for the present user, who is signed out.
+func TestUnansweredClaimOfAnEarlierUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		unknown := noAnswer
+		unknown.StatusCode = 500
+		h.azure.refuse(unknown)
+		h.see(phone(nil))
+		time.Sleep(time.Second)
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+		time.Sleep(time.Minute)
+		for _, code := range []status.ClientCode{status.CodeSuccess, status.CodeAccountLoggedOut} {
+			h.see(phone(func(o *reporting.Observation) { o.UserID, o.ClientCode = userB, code }))
+			time.Sleep(time.Second)
+		}
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			if r.UserID == userA {
+				return azure.Receipt{}, &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused}
+			}
+			return h.azure.accept(r)
+		})
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+		time.Sleep(time.Hour)
+		if got := h.pairs(deviceID)["B"]; got != "" {
+			t.Errorf("reported as %s for who is signed out; shown %s", got, line(h.device("phone-1").Device))
+		}
+	})
+}
+
+// The report of the present user fails after an earlier user's pair was closed:
+// what Azure held of that pair before it holds no more.
+func TestReportFailsAfterTheEarlierPairWasClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(10 * time.Minute)
+		h.azure.later.Store(true)
+		var closing atomic.Value
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			receipt, err := h.azure.accept(r)
+			if r.UserID == userA {
+				closing.Store(receipt.MessageID)
+			}
+			return receipt, err
+		})
+		var fails atomic.Bool
+		h.azure.answerChecks(func(r azure.Receipt) (azure.Receipt, error) {
+			switch {
+			case r.MessageID == closing.Load():
+				r.State = status.Successful
+			case fails.Load():
+				return failedWith(azure.ErrRejected)(r)
+			}
+			return r, nil
+		})
+		h.see(phone(func(o *reporting.Observation) { o.UserID, o.State = userB, nonCompliant }))
+		time.Sleep(time.Minute)
+		fails.Store(true)
+		time.Sleep(time.Hour)
+		if got, want := line(h.device("phone-1").Device), "id · Failed · Success · [error] (rejected)"; got != want {
+			t.Errorf("shown %s, want %s", got, want)
+		}
+		if n := h.tenant().Compliant; n != 0 {
+			t.Errorf("%d counted as compliant in Azure", n)
+		}
+		if err := h.engine.Forget(t.Context(), account, tenantID, "phone-1", false); err != nil {
+			t.Errorf("Forget: %v", err)
 		}
 	})
 }

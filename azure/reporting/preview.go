@@ -36,7 +36,7 @@ func (e *Engine) Preview(ctx context.Context, tenantID string) (Preview, error) 
 	if err := f.check(); err != nil {
 		return fail(err)
 	}
-	if err := e.registered(ctx, f.TenantID); err != nil {
+	if _, err := e.registered(ctx, f.TenantID); err != nil {
 		return fail(err)
 	}
 	var all Preview

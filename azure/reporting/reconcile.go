@@ -22,7 +22,7 @@ func (e *Engine) Reconcile(ctx context.Context, tenantID string, hostIDs iter.Se
 			fail(err)
 			return
 		}
-		if err := e.registered(ctx, f.TenantID); err != nil {
+		if _, err := e.registered(ctx, f.TenantID); err != nil {
 			fail(err)
 			return
 		}

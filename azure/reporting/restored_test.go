@@ -2,15 +2,18 @@ package reporting_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
 	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
 )
 
 // The backup was made while the closing of an id was in progress. After it the
@@ -133,9 +136,9 @@ func TestDeletionOfWhatIsShownAsCompliantAndWasForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTrial(t, nil)
 		defer h.run()()
-		h.azure.delete = func(context.Context, azure.Report) (azure.Receipt, error) {
+		h.azure.answerDeletions(func(context.Context, azure.Report) (azure.Receipt, error) {
 			return azure.Receipt{}, &azure.Error{Kind: azure.ErrConflict, Scope: azure.ScopeDevice, Outcome: azure.OutcomeNotSent}
-		}
+		})
 		h.see(pc(nil))
 		time.Sleep(time.Minute)
 		h.see(pc(in(removed)))
@@ -150,4 +153,180 @@ func TestDeletionOfWhatIsShownAsCompliantAndWasForgotten(t *testing.T) {
 			t.Errorf("%d deletions tried, want one", n)
 		}
 	})
+}
+
+// After a restored backup nothing counts as accepted: what takes away is sent
+// at once, compliance when the host has observed the device again.
+func TestResync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		stop := h.run()
+		name := func(i int, s compliance.State) func(o *reporting.Observation) {
+			return func(o *reporting.Observation) {
+				o.DeviceID, o.AzureDeviceID = fmt.Sprint("pc-", i), fmt.Sprintf("%08d-9489-4074-9b35-345b16f0a72d", i)
+				o.State = s
+			}
+		}
+		states := []compliance.State{compliant, nonCompliant, removed, compliance.StateUnspecified}
+		for i, s := range states {
+			h.see(pc(name(i, s)))
+		}
+		h.see(pc(func(o *reporting.Observation) { name(5, compliant)(o); o.AzureDeviceID = "" }))
+		time.Sleep(time.Minute)
+		stop()
+		h.lines()
+		require.NoError(t, h.engine.Resync(t.Context()))
+		defer h.run()()
+		time.Sleep(10 * time.Minute)
+		want := map[string]bool{
+			"non-compliant to 00000001-9489-4074-9b35-345b16f0a72d, change": true,
+			"removed to 00000002-9489-4074-9b35-345b16f0a72d, change":       true,
+		}
+		for _, l := range h.lines() {
+			if !want[l] {
+				t.Errorf("sent %s", l)
+			}
+			delete(want, l)
+		}
+		if len(want) > 0 {
+			t.Errorf("not sent: %v", want)
+		}
+		if d := h.device("pc-0"); d.ComplianceStatus == status.Successful || d.Blank.ReportTime != status.BlankNotEvaluated {
+			t.Errorf("the compliant one, not observed again: %s", line(d.Device))
+		}
+		// The same observation as before lets it go.
+		h.see(pc(name(0, compliant)))
+		time.Sleep(10 * time.Minute)
+		if diff := cmp.Diff([]string{"compliant to 00000000-9489-4074-9b35-345b16f0a72d, change"}, h.lines()); diff != "" {
+			t.Errorf("observed again (-want +got)\n%s", diff)
+		}
+		for d, err := range h.engine.Devices(t.Context(), reporting.Filter{}) {
+			require.NoError(t, err)
+			h.valid(d)
+		}
+	})
+}
+
+// Observations that come while Resync goes through the devices count as seen
+// again or not, but nothing is lost: each device ends as it was observed last.
+func TestResyncWithObservationsBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrialOn(t, &slow{Store: newStore()}, nil)
+		fleet := pcs(1200, nil)
+		h.see(fleet...)
+		stop := h.run()
+		time.Sleep(3 * time.Minute)
+		stop()
+		done := make(chan error)
+		go func() { done <- h.engine.Resync(context.WithoutCancel(t.Context())) }()
+		for i := 0; ; i++ {
+			time.Sleep(time.Millisecond)
+			o := fleet[i*7%len(fleet)]
+			o.SeenAt = time.Now()
+			if i%3 == 0 {
+				o.State = nonCompliant
+			}
+			if i%5 == 0 {
+				o.DeviceID += "-new"
+				o.AzureDeviceID = fmt.Sprintf("%08d-9489-4074-9b35-000000000000", i)
+			}
+			h.see(o)
+			select {
+			case err := <-done:
+				require.NoError(t, err)
+				done = nil
+			default:
+			}
+			if done == nil {
+				break
+			}
+		}
+		defer h.run()()
+		// The host observes everything again, as it is now.
+		time.Sleep(time.Minute)
+		for i := range fleet {
+			fleet[i].SeenAt = time.Now()
+		}
+		h.see(fleet...)
+		time.Sleep(20 * time.Minute)
+		for _, o := range fleet {
+			if got := h.azure.state(o.AzureDeviceID); got != compliant {
+				t.Fatalf("Azure holds %s as %v", o.DeviceID, got)
+			}
+		}
+		if v := h.tenant(); v.Unsent != 0 {
+			t.Errorf("%d unsent", v.Unsent)
+		}
+	})
+}
+
+// After a restored backup an id counts as removed, of which Azure may hold
+// compliant. Its device goes elsewhere, or its tenant is off-boarded: it is closed.
+func TestIDIsLeftAfterARestoredBackup(t *testing.T) {
+	for _, how := range []string{"moves", "off-boards"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				stop := h.run()
+				h.see(pc(nil))
+				time.Sleep(time.Minute)
+				h.see(pc(in(removed)))
+				time.Sleep(time.Minute)
+				stop()
+				// After the backup, which is this store, it enrolled anew.
+				h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
+				require.NoError(t, h.engine.Resync(t.Context()))
+				if how == "moves" {
+					h.see(pc(func(o *reporting.Observation) {
+						o.EnrollmentID, o.EnrolledAt, o.AzureDeviceID = "e2", time.Now(), deviceID2
+					}))
+					defer h.run()()
+					time.Sleep(time.Hour)
+				} else {
+					defer h.run()()
+					require.NoError(t, h.engine.OffBoard(t.Context(), account, tenantID, nil))
+				}
+				if got := h.azure.state(deviceID); got != removed {
+					t.Errorf("Azure holds %v, after %q", got, h.lines())
+				}
+			})
+		})
+	}
+}
+
+// The same of an id that its device had left before the backup, and to which it
+// came back after it: it is closed again, whether or not the host knows it.
+func TestClosedIDAfterARestoredBackup(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		t.Run(fmt.Sprintf("observed there again: %v", back), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				stop := h.run()
+				on := func(id string) {
+					h.see(pc(func(o *reporting.Observation) { o.AzureDeviceID = id }))
+					time.Sleep(time.Minute)
+				}
+				on(deviceID)
+				on(deviceID2)
+				stop()
+				if got := h.azure.state(deviceID); got != removed {
+					t.Fatalf("Azure holds %v of what the device left", got)
+				}
+				h.azure.arrive(azure.Report{DeviceID: deviceID, Platform: azure.PlatformWindows, State: compliant})
+				require.NoError(t, h.engine.Resync(t.Context()))
+				want := removed
+				if back {
+					on(deviceID)
+					want = compliant
+				} else {
+					on(deviceID3)
+				}
+				defer h.run()()
+				time.Sleep(time.Hour)
+				if got := h.azure.state(deviceID); got != want {
+					t.Errorf("Azure holds %v, want %v, after %q", got, want, h.lines())
+				}
+			})
+		})
+	}
 }

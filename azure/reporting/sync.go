@@ -43,7 +43,8 @@ func (e *Engine) SyncNow(ctx context.Context, f Filter) (int, error) {
 // Approve lets go what the guard holds of the devices that match, and answers
 // how many. The guard then counts anew. Before it, [Engine.Preview] says what
 // would be sent. To take back a removal that is held, Forget the device with
-// force and observe it again.
+// force and observe it again. A tenant that is not registered is
+// [ErrUnknownTenant].
 func (e *Engine) Approve(ctx context.Context, f Filter) (int, error) {
 	tenants := map[string]bool{}
 	n, err := e.changeAll(ctx, f, func(tx Tx, row *Row, t *target) (bool, error) {
@@ -93,7 +94,7 @@ func (e *Engine) changeAll(ctx context.Context, f Filter, change func(tx Tx, row
 		return e.changeTargets(ctx, p, func(int) bool { return f.matches(&d) }, change)
 	}
 	if f.TenantID != "" {
-		if err := e.registered(ctx, f.TenantID); err != nil {
+		if _, err := e.registered(ctx, f.TenantID); err != nil {
 			return 0, err
 		}
 	}

@@ -207,14 +207,15 @@ func (e *Engine) tenant(ctx context.Context, tenantID string) (t tenantDocument,
 	return t, true, decodeJSON(rows[0], &t)
 }
 
-// registered answers an error unless the tenant is registered.
-func (e *Engine) registered(ctx context.Context, tenantID string) error {
+// registered answers a tenant that has to be registered. To the store, no tenant
+// is every tenant.
+func (e *Engine) registered(ctx context.Context, tenantID string) (tenantDocument, error) {
 	if tenantID == "" {
-		return unknownTenant("")
+		return tenantDocument{}, unknownTenant("")
 	}
-	_, known, err := e.tenant(ctx, tenantID)
+	t, known, err := e.tenant(ctx, tenantID)
 	if err == nil && !known {
 		err = unknownTenant(tenantID)
 	}
-	return err
+	return t, err
 }

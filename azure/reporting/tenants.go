@@ -64,10 +64,7 @@ func (e *Engine) Tenant(ctx context.Context, tenantID string) (Tenant, error) {
 	if err := f.check(); err != nil || tenantID == "" {
 		return Tenant{}, fmt.Errorf("reporting: tenant %.40q is not a GUID", tenantID)
 	}
-	t, known, err := e.tenant(ctx, f.TenantID)
-	if err == nil && !known {
-		err = unknownTenant(f.TenantID)
-	}
+	t, err := e.registered(ctx, f.TenantID)
 	if err == nil {
 		var view Tenant
 		if view, err = e.view(ctx, f.TenantID, &t); err == nil {
