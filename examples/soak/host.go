@@ -27,6 +27,7 @@ type host struct {
 	number  int
 	more    chan struct{} // closed when there is more to hand over
 
+	workers       map[int]bool // those that have asked
 	handed, acked int
 	faults        []string
 }
@@ -47,7 +48,7 @@ type taken struct {
 }
 
 func newHost(seed uint64, w *world, m moments) *host {
-	h := &host{moments: m, world: w, rng: rand.New(rand.NewPCG(seed, 2)), batches: map[int][]*change{}, more: make(chan struct{})}
+	h := &host{moments: m, world: w, rng: rand.New(rand.NewPCG(seed, 2)), batches: map[int][]*change{}, workers: map[int]bool{}, more: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.offer()
@@ -80,6 +81,13 @@ func (h *host) waiting() int {
 	return len(h.pending)
 }
 
+// met is how many workers have asked for something to do.
+func (h *host) met() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.workers)
+}
+
 // patience is after how long a batch is handed over again that a worker has
 // neither acknowledged nor died with.
 const patience = 5 * time.Second
@@ -88,6 +96,7 @@ const patience = 5 * time.Second
 func (h *host) next(worker int) (batch, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.workers[worker] = true
 	now := time.Now()
 	var free []*change
 	for _, c := range h.pending {

@@ -100,6 +100,10 @@ func writes(r *azuresim.Request) (devices []string) {
 	return devices
 }
 
+// sentBy is the number of the worker that sent a request, 0 where it does not
+// say. The items of a batch do not.
+func sentBy(r *azuresim.Request) int { return sender(&http.Request{Header: r.Header}) }
+
 // takenOver is how many devices workers had in their hands while they stood
 // still, of how many of them another worker wrote meanwhile, and early what was
 // written before the lease under which they were has ended.
@@ -113,7 +117,7 @@ func takenOver(stops []stop, requests []azuresim.Request, callTimeout time.Durat
 			if r.At.Before(s.from) || r.At.After(s.to) || r.Header.Get(astraySince) != "" {
 				continue // what is astray was given up before
 			}
-			by := sender(&http.Request{Header: r.Header})
+			by := sentBy(r)
 			for _, device := range writes(r) {
 				switch {
 				case by == s.worker:
