@@ -1,4 +1,6 @@
-// Command coverage holds packages to the statement coverage that they promise.
+// Command coverage runs the tests of the root module, and of the store's, alone
+// and with the dependencies that hosts get, and holds packages to the statement
+// coverage that they promise.
 package main
 
 import (
@@ -36,12 +38,8 @@ const (
 var line = regexp.MustCompile(`(?m)^ok\s+` + regexp.QuoteMeta(module) + `(\S+)\s.*coverage: ([0-9.]+)% of statements`)
 
 func main() {
-	args := []string{"test", "-cover"}
-	for name := range least {
-		args = append(args, module+name)
-	}
-	found := cover(".", args...)
-	for name, got := range cover(store, "test", "-cover", ".") {
+	found := cover(".", "./...")
+	for name, got := range cover(store, ".") {
 		found[name] = got
 	}
 	least[store] = storeAlone
@@ -60,10 +58,10 @@ func main() {
 	}
 }
 
-// cover runs go in a folder, without the workspace, and answers the coverage by
-// package.
-func cover(folder string, args ...string) map[string]float64 {
-	cmd := exec.Command("go", args...)
+// cover tests packages in a folder, without the workspace, and answers the
+// coverage by package.
+func cover(folder, packages string) map[string]float64 {
+	cmd := exec.Command("go", "test", "-cover", packages)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	out, err := cmd.CombinedOutput()
