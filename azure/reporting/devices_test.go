@@ -309,6 +309,34 @@ func TestSyncOfOneDeviceGoesFirst(t *testing.T) {
 	})
 }
 
+// Preview counts the directory objects that are to be deleted until they are,
+// also while nothing is sent.
+func TestPreviewOfDeletions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		defer h.run()()
+		preview := func(when string, want reporting.Preview) {
+			t.Helper()
+			got, err := h.engine.Preview(t.Context(), tenantID)
+			require.NoError(t, err)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", when, diff)
+			}
+		}
+		h.see(pcs(2, nil)...)
+		time.Sleep(time.Minute)
+		h.see(pcs(1, in(removed))...)
+		preview("before it is marked", reporting.Preview{Removed: 1, Blocked: 1})
+		time.Sleep(time.Minute)
+		preview("marked", reporting.Preview{Deleted: 1})
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeReportOnly))
+		preview("report-only", reporting.Preview{Deleted: 1})
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+		time.Sleep(73 * time.Hour)
+		preview("deleted", reporting.Preview{})
+	})
+}
+
 // Preview says what a tenant that sends nothing would send.
 func TestPreview(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,6 +14,7 @@ type Preview struct {
 	Compliant    int // devices that would be reported as compliant
 	NonCompliant int
 	Removed      int // ids, and earlier users of a device, closed among them
+	Deleted      int // directory objects of devices that were removed, each once Options.DeleteAfter is over
 	Unchanged    int // reports of what Azure has already: inventory, syncs, refreshes that are due
 
 	// Blocked are those of NonCompliant and Removed that Azure may hold as
@@ -72,6 +73,8 @@ func (v *Preview) add(t *target, d decision, p *page) {
 	case d.act == actClose:
 		v.Removed++
 		v.Blocked += blocked
+	case d.act == actDelete:
+		v.Deleted++
 	case d.act != actReport:
 	case !t.unsent(d):
 		if d.trigger != azure.TriggerRefresh || !d.due.After(p.now) {

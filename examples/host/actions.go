@@ -9,6 +9,7 @@ type preview struct {
 	Compliant    int `json:"compliant"`
 	NonCompliant int `json:"nonCompliant"`
 	Removed      int `json:"removed"`
+	Deleted      int `json:"deleted"`
 	Unchanged    int `json:"unchanged"`
 	Blocked      int `json:"blocked"`
 	Held         int `json:"held"`

@@ -67,9 +67,9 @@ func watch(ctx context.Context, engine *reporting.Engine, devices []device, tota
 
 // left counts the Azure ids for which something is still to be done: what is
 // to be sent, messages whose verdict is to come, and directory objects that
-// are to be deleted. What was refused is not
-// tried again in this run, nor, after one try, is what Failed before Microsoft
-// was called: it does not let the tenant in, and that is for somebody to mend.
+// are to be deleted. What was refused is not tried again in this run, nor,
+// after one try, is what Failed before Microsoft was called: it does not let
+// the tenant in, and that is for somebody to mend.
 func left(ctx context.Context, engine *reporting.Engine, devices []device) (int, error) {
 	all, err := engine.Counters(ctx)
 	if err != nil {
