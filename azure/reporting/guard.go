@@ -8,16 +8,18 @@ import (
 	"github.com/mdmkit/devicestatus/compliance"
 )
 
-// guardWindow is how long the guard looks back, in guardSlots parts.
+// guardWindow is how long the guard looks back at least, guardSlot the part of
+// it that is counted, and forgotten, as one.
 const (
 	guardWindow = time.Hour
-	guardSlots  = 12
+	guardSlot   = 5 * time.Minute
 )
 
 // guard counts how many devices of a tenant turn which way, so that a policy
 // that was pushed by mistake does not lock everybody out unnoticed.
 type guard struct {
-	Devices int `json:"devices"` // of the tenant, without those that are removed
+	Devices int       `json:"devices"`       // of the tenant, without those that are removed
+	Anew    time.Time `json:"anew,omitzero"` // turns until then do not count any more
 
 	Compliant    wave `json:"compliant,omitzero"`
 	NonCompliant wave `json:"nonCompliant,omitzero"`
@@ -57,13 +59,14 @@ func (w *wave) turn(n int, now time.Time, devices, least int, share float64) (to
 	kept := w.Slots[:0]
 	count := n
 	for _, s := range w.Slots {
-		// A clock that was set back does not keep counts for ever.
-		if now.Sub(s.At) < guardWindow && s.At.Sub(now) < guardWindow {
+		// Until its end is an hour ago; a clock that was set back does not keep
+		// counts for ever.
+		if now.Sub(s.At) < guardWindow+guardSlot && s.At.Sub(now) < guardWindow {
 			kept = append(kept, s)
 			count += s.N
 		}
 	}
-	at := now.Truncate(guardWindow / guardSlots)
+	at := now.Truncate(guardSlot)
 	if last := len(kept) - 1; last >= 0 && kept[last].At.Equal(at) {
 		kept[last].N += n
 	} else {
@@ -91,19 +94,23 @@ type turns struct {
 // turn notes a turn and reports whether it is the first one that way within
 // the window: a device that flaps is one device.
 func (t *turns) turn(s compliance.State, now time.Time) bool {
-	at := &t.Removed
-	switch s {
-	case compliance.StateCompliant:
-		at = &t.Compliant
-	case compliance.StateNonCompliant:
-		at = &t.NonCompliant
-	}
+	at := t.last(s)
 	since := now.Sub(*at)
 	if !at.IsZero() && since >= 0 && since < guardWindow {
 		return false
 	}
 	*at = now
 	return true
+}
+
+func (t *turns) last(s compliance.State) *time.Time {
+	switch s {
+	case compliance.StateCompliant:
+		return &t.Compliant
+	case compliance.StateNonCompliant:
+		return &t.NonCompliant
+	}
+	return &t.Removed
 }
 
 // guard counts the turns of the transaction and holds those that are too many.
@@ -165,7 +172,7 @@ func (s *sighting) guardTenant(tenant string, g *guard) {
 		for _, t := range s.turned {
 			if t.tenant == tenant && t.to == state {
 				any = true
-				if t.counts {
+				if t.counts || s.again(t, g.Anew) {
 					n++
 				}
 			}
@@ -188,4 +195,19 @@ func (s *sighting) guardTenant(tenant string, g *guard) {
 			}
 		}
 	}
+}
+
+// again notes a turn anew that was counted before the guard was told to forget
+// what it had counted, and reports whether it is such a one.
+func (s *sighting) again(t turned, anew time.Time) bool {
+	r := s.targets.byKey[t.target].find(t.host)
+	if r == nil {
+		return false // it turned, and is gone from here
+	}
+	at := r.Turned.last(t.to)
+	if at.After(anew) || anew.After(s.now) { // or the clock was set back since
+		return false
+	}
+	*at = s.now
+	return true
 }

@@ -113,6 +113,7 @@ type heldTarget struct {
 // turned is a device that turned to another standing.
 type turned struct {
 	tenant string
+	host   string
 	target Key
 	to     compliance.State
 	counts bool
@@ -287,7 +288,7 @@ func (s *sighting) take(o *Observation) effect {
 		p.strict = r.State == compliance.StateNonCompliant || r.Waits || r.NoID || r.Code != "" && r.Code.HoldsCompliant()
 	}
 	if c.turned != compliance.StateUnspecified {
-		s.turned = append(s.turned, turned{tenant: o.TenantID, target: at.row.Key, to: c.turned, counts: c.counts})
+		s.turned = append(s.turned, turned{tenant: o.TenantID, host: o.DeviceID, target: at.row.Key, to: c.turned, counts: c.counts})
 	}
 	if c.live != 0 {
 		if s.live == nil {

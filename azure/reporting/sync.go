@@ -67,7 +67,7 @@ func (e *Engine) Approve(ctx context.Context, f Filter) (int, error) {
 				if err := decodeJSON(rows[0], &g); err != nil {
 					return err
 				}
-				rows[0].Data = encodeJSON(guard{Devices: g.Devices})
+				rows[0].Data = encodeJSON(guard{Devices: g.Devices, Anew: tx.Now()})
 				return tx.Put(rows[0])
 			})
 		}

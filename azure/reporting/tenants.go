@@ -165,7 +165,7 @@ func (w *wave) alarmed(now time.Time) bool {
 	if w.Alarm.IsZero() || len(w.Slots) == 0 {
 		return false
 	}
-	return now.Sub(w.Slots[len(w.Slots)-1].At) < guardWindow+guardWindow/guardSlots
+	return now.Sub(w.Slots[len(w.Slots)-1].At) < guardWindow+guardSlot
 }
 
 // earliest makes t the earlier of two times; the zero time is none.

@@ -47,7 +47,7 @@ func TestWave(t *testing.T) {
 					t.Errorf("turn %d: alarm since %v", i, w.Alarm)
 				}
 			}
-			if len(w.Slots) > guardSlots+1 {
+			if len(w.Slots) > int(guardWindow/guardSlot)+1 {
 				t.Errorf("%d slots are kept", len(w.Slots))
 			}
 		})
@@ -59,7 +59,7 @@ func TestWaveKeepsFewSlots(t *testing.T) {
 	for i := range 10_000 {
 		w.turn(1, noon.Add(time.Duration(i)*time.Second), 1_000_000, 20, 0.05)
 	}
-	if len(w.Slots) > guardSlots+1 || w.Count < 3300 || w.Count > 3600+300 {
+	if len(w.Slots) > int(guardWindow/guardSlot)+1 || w.Count < 3300 || w.Count > 3600+300 {
 		t.Errorf("%d slots with %d turns, want an hour's", len(w.Slots), w.Count)
 	}
 }
