@@ -44,6 +44,27 @@ func TestReporterThatAnswersBadly(t *testing.T) {
 			return []azure.Result{{Receipt: receipt}}
 		}
 	}
+	all := func(answer func(h *trial, r azure.Report) azure.Result) func(h *trial) func(rs []azure.Report) []azure.Result {
+		return func(h *trial) func(rs []azure.Report) []azure.Result {
+			return func(rs []azure.Report) []azure.Result {
+				results := make([]azure.Result, len(rs))
+				for i := range results {
+					results[i] = answer(h, rs[i])
+				}
+				return results
+			}
+		}
+	}
+	fails := func(err error) func(h *trial) func(rs []azure.Report) []azure.Result {
+		return all(func(*trial, azure.Report) azure.Result { return azure.Result{Err: err} })
+	}
+	answers := func(spoil func(r *azure.Receipt)) func(h *trial) func(rs []azure.Report) []azure.Result {
+		return all(func(h *trial, r azure.Report) azure.Result {
+			receipt, _ := h.azure.accept(r)
+			spoil(&receipt)
+			return azure.Result{Receipt: receipt}
+		})
+	}
 	for name, play := range map[string]func(h *trial) func(rs []azure.Report) []azure.Result{
 		"too few results": one,
 		"none": func(*trial) func([]azure.Report) []azure.Result {
@@ -52,33 +73,17 @@ func TestReporterThatAnswersBadly(t *testing.T) {
 		"too many": func(h *trial) func(rs []azure.Report) []azure.Result {
 			return func(rs []azure.Report) []azure.Result { return append(one(h)(rs), make([]azure.Result, 40)...) }
 		},
-		"foreign errors": func(*trial) func([]azure.Report) []azure.Result {
-			return func(rs []azure.Report) []azure.Result {
-				results := make([]azure.Result, len(rs))
-				for i := range results {
-					results[i].Err = errors.New("the database of the host says user@example.com")
-				}
-				return results
-			}
-		},
-		"wrapped errors": func(*trial) func([]azure.Report) []azure.Result {
-			return func(rs []azure.Report) []azure.Result {
-				results := make([]azure.Result, len(rs))
-				for i := range results {
-					results[i].Err = errors.Join(errors.New("ours"), new(noAnswer))
-				}
-				return results
-			}
-		},
-		"errors without kind, scope or outcome": func(*trial) func([]azure.Report) []azure.Result {
-			return func(rs []azure.Report) []azure.Result {
-				results := make([]azure.Result, len(rs))
-				for i := range results {
-					results[i].Err = &azure.Error{}
-				}
-				return results
-			}
-		},
+		"foreign errors":                        fails(errors.New("the database of the host says user@example.com")),
+		"wrapped errors":                        fails(errors.Join(errors.New("ours"), new(noAnswer))),
+		"errors without kind, scope or outcome": fails(&azure.Error{}),
+		"a scope that nobody knows":             fails(&azure.Error{Kind: azure.ErrUnavailable, Scope: 9, Outcome: azure.OutcomeRefused}),
+		"an outcome that nobody knows":          fails(&azure.Error{Kind: azure.ErrUnavailable, Scope: azure.ScopeDevice, Outcome: 9}),
+		"no error, as an *azure.Error":          fails((*azure.Error)(nil)),
+		"a form of removal that nobody knows":   answers(func(r *azure.Receipt) { r.Removal = 77 }),
+		"a year that no text has": answers(func(r *azure.Receipt) {
+			r.State, r.AcceptedAt = status.InProgress, time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
+		}),
+		"a failure without an error": answers(func(r *azure.Receipt) { r.State = status.Failed }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -94,6 +99,9 @@ func TestReporterThatAnswersBadly(t *testing.T) {
 					d := h.device(o.DeviceID)
 					if d.Failure != nil && d.Failure.Err != nil {
 						t.Errorf("the stored failure holds %v", d.Failure.Err)
+					}
+					if !strings.HasPrefix(name, "too ") && d.ComplianceStatus == status.Successful {
+						t.Errorf("shown %s", line(d.Device))
 					}
 				}
 				stop()

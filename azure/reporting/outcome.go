@@ -1,6 +1,7 @@
 package reporting
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -40,6 +41,30 @@ func (n *errand) fault() *azure.Error {
 		return &late
 	}
 	return e
+}
+
+// mend replaces an answer that is not as a reporter's has to be by an error that
+// says so: its fields are kept, and a value that has no text cannot be.
+func (n *errand) mend() {
+	e, ok := errors.AsType[*azure.Error](n.err)
+	switch {
+	case ok && (e == nil || !hasText(e)):
+		n.receipt, n.err = azure.Receipt{}, foreign("the reporter answered an error with a value that nobody knows")
+	case !hasText(n.receipt):
+		n.receipt, n.err = azure.Receipt{}, foreign("the reporter answered a receipt with a value that nobody knows")
+	case n.err == nil && n.act != actCheck && n.receipt.State == status.Failed:
+		failure := n.receipt.Failure
+		if failure == nil {
+			failure = foreign("the reporter answered a failure without a reason")
+		}
+		n.receipt, n.err = azure.Receipt{}, failure
+	}
+}
+
+// hasText reports whether what a reporter answered can be kept.
+func hasText(answer any) bool {
+	_, err := json.Marshal(answer)
+	return err == nil
 }
 
 // foreign is what a reporter failed with that does not keep its contract.

@@ -138,6 +138,9 @@ func (e *Engine) send(ctx context.Context, errands []*errand) {
 		sendBatch(ctx, batcher, reports)
 	}
 	calls.Wait()
+	for _, n := range errands {
+		n.mend()
+	}
 }
 
 // sideBySide is how many single requests of one call are under way at once.
