@@ -229,10 +229,17 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 	}
 	// Who comes back is not closed.
 	t.Closing = slices.DeleteFunc(t.Closing, func(c closing) bool {
-		if c.UserID == user && c.Message != nil {
+		if c.UserID != user {
+			return false
+		}
+		if c.Message != nil {
 			t.unsure(compliance.StateRemoved, now)
 		}
-		return c.UserID == user
+		if a := t.Accepted; a == nil || a.closing() || a.UserID != user {
+			// Azure holds of it what it did before it was to be closed.
+			t.Unsure = noted(t.Unsure, attempt{State: compliance.StateUnspecified, At: now, UserID: user})
+		}
+		return true
 	})
 	closed := func(id string) {
 		if id != "" && id != user && (t.Close == nil || t.Close.UserID != id) && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
@@ -245,6 +252,8 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 	if a := t.Accepted; a != nil && a.State != compliance.StateRemoved && a.Platform != azure.PlatformWindows {
 		closed(a.UserID)
 	}
+	closed(t.Former)
+	t.Former = ""
 }
 
 // settleClaims ends the claim of a record that was removed while another owns

@@ -91,7 +91,10 @@
 // removal is final for an enrolment; give EnrollmentID and EnrolledAt so that a
 // device can come back. Among records that claim one Azure id the newest
 // enrolment counts; where that does not tell, the stricter standing is sent,
-// nothing is deleted, and both show the conflict.
+// nothing is deleted, and both show the conflict. Give UserID for phones and
+// Macs: of who follows an earlier user and is known by the sign-in name alone
+// nobody can tell whether it is another, and what Azure holds of the earlier
+// one's is closed when UserID is observed.
 //
 // # Times
 //

@@ -287,3 +287,39 @@ func TestOutcomeUnderALostLease(t *testing.T) {
 		})
 	}
 }
+
+// A device is forgotten with force while its report is under way: what Azure then
+// holds of its id is known, whether it is the first report or the second.
+func TestForgetDuringTheFirstReport(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		t.Run(fmt.Sprint("first ", first), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, nil)
+				defer h.run()()
+				if !first {
+					h.see(pc(in(nonCompliant)))
+					time.Sleep(time.Hour)
+				}
+				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+					time.Sleep(10 * time.Second)
+					return h.azure.accept(r)
+				})
+				h.see(pc(nil))
+				time.Sleep(5 * time.Second)
+				require.NoError(t, h.engine.Forget(t.Context(), account, tenantID, "pc-1", true))
+				time.Sleep(time.Hour)
+				known := h.tenant().Compliant
+				for range h.engine.Reconcile(t.Context(), tenantID, func(func(string) bool) {}) {
+					known++
+				}
+				if got := h.azure.state(deviceID); got == compliant && known == 0 {
+					t.Errorf("Azure holds %v, of which nothing is known", got)
+				}
+				require.NoError(t, h.engine.OffBoard(t.Context(), account, tenantID, nil))
+				if got := h.azure.state(deviceID); got == compliant {
+					t.Errorf("off-boarded: Azure holds %v", got)
+				}
+			})
+		})
+	}
+}

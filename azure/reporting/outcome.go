@@ -227,6 +227,9 @@ func (t *target) accept(n *errand, unsure []attempt, now time.Time, o *Options) 
 	if n.report.State == compliance.StateRemoved && n.owner.State != compliance.StateRemoved && before != nil {
 		enrolment = before.Enrolment // a removal of before, once more
 	}
+	if n.owner.UserID == "" && n.owner.Platform != azure.PlatformWindows && before != nil && before.UserID != "" && before.State != compliance.StateRemoved {
+		t.Former = before.UserID
+	}
 	t.Accepted = &accepted{
 		State: n.report.State, At: now, UserID: n.owner.UserID, UPN: n.owner.UPN,
 		Platform: n.owner.Platform, Enrolment: enrolment, Inventory: n.carried, Removal: n.receipt.Removal,

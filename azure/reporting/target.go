@@ -74,6 +74,10 @@ type target struct {
 	Deletions int        `json:"deletions,omitempty"`
 	Kept      azure.Kind `json:"kept,omitempty"`
 
+	// Former is a user whose pair Azure holds, and whom a user followed that is
+	// known by the sign-in name alone: whether it is another is not known yet.
+	Former string `json:"former,omitempty"`
+
 	// CompliantAt is when compliant was accepted last, for devices that flap.
 	CompliantAt time.Time `json:"compliantAt,omitzero"`
 
