@@ -200,7 +200,7 @@ func (t *target) reportTime(d *status.Device, r *record, decided decision) statu
 	case decided.blank != status.BlankUnspecified && decided.blank != status.BlankNotEvaluated,
 		decided.blank == status.BlankNotEvaluated && t.unsent(decided):
 		return decided.blank
-	case r.State == compliance.StateUnspecified && !t.told():
+	case r.State == compliance.StateUnspecified && !t.known():
 		return status.BlankNotEvaluated
 	case t.Failure != nil && t.unsent(decided):
 		d.Cause = string(t.Failure.Err.Kind)

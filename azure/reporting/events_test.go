@@ -263,3 +263,32 @@ func TestNoEventsByDefault(t *testing.T) {
 		}
 	})
 }
+
+// Every change of a device's details is an event: also what a call's outcome
+// changes after the user signed out while it was under way.
+func TestEventAfterSignOutDuringACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, &reporting.Options{Events: true})
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(time.Hour)
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			time.Sleep(10 * time.Second)
+			return h.azure.accept(r)
+		})
+		h.see(phone(func(o *reporting.Observation) { o.Inventory.OSVersion = "18.1" }))
+		time.Sleep(5 * time.Second)
+		h.see(phone(func(o *reporting.Observation) {
+			o.Inventory.OSVersion, o.ClientCode = "18.1", status.CodeAccountLoggedOut
+		}))
+		time.Sleep(time.Hour)
+		events := fetched(t, h.engine)
+		last := events[len(events)-1].Device
+		if got := h.device("phone-1").Device; got != last {
+			for _, e := range events {
+				t.Log(line(e.Device))
+			}
+			t.Errorf("the last event says %s, the device %s", line(last), line(got))
+		}
+	})
+}

@@ -233,3 +233,58 @@ func TestWhatPassedTheGuardIsNotHeldAgain(t *testing.T) {
 		})
 	})
 }
+
+// What the guard holds is counted as held, also where an earlier user's pair
+// waits to be closed.
+func TestHeldBesideAClosing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, watchful())
+		defer h.run()()
+		h.see(phone(nil))
+		time.Sleep(time.Minute)
+		h.wave()
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+		h.see(phone(ofUser(userB)))
+		time.Sleep(time.Minute)
+		h.see(phone(func(o *reporting.Observation) { o.UserID, o.State = userB, removed }))
+		time.Sleep(time.Hour)
+		listed := h.names(reporting.Filter{TenantID: tenantID, Held: true})
+		c, err := h.engine.Counters(t.Context())
+		require.NoError(t, err)
+		p, err := h.engine.Preview(t.Context(), tenantID)
+		require.NoError(t, err)
+		if v := h.tenant(); v.Held != len(listed) || c.Held != len(listed) || p.Held != len(listed) {
+			t.Errorf("listed as held %v; counted %d, %d, previewed %d; shown %s", listed, v.Held, c.Held, p.Held, line(h.device("phone-1").Device))
+		}
+	})
+}
+
+// What the guard holds is in progress, also where what Azure held before is to be
+// sent once more: the details agree.
+func TestHeldIsNotSuccessful(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, watchful())
+		defer h.run()()
+		h.see(pc(in(nonCompliant)))
+		time.Sleep(time.Minute)
+		h.wave()
+		h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+			h.azure.play(nil)
+			return azure.Receipt{}, new(noAnswer)
+		})
+		h.see(pc(nil)) // compliant: no answer, and it may still arrive
+		time.Sleep(time.Second)
+		h.see(pc(in(nonCompliant))) // accepted, and to be sent once more in two minutes
+		time.Sleep(20 * time.Second)
+		h.see(pc(in(removed))) // held
+		d := h.device("pc-1")  // checks that the details agree
+		if d.Blank.ReportTime != status.BlankHeld || d.ComplianceStatus != status.InProgress {
+			t.Errorf("shown %s, %s", line(d.Device), d.Explain())
+		}
+		for got := range h.engine.Devices(t.Context(), reporting.Filter{TenantID: tenantID, ReportState: status.Successful}) {
+			if got.DeviceID == "pc-1" {
+				t.Errorf("listed among the successful")
+			}
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/compliance"
+	"github.com/mdmkit/devicestatus/status"
 )
 
 // call is what was claimed of one queue and sent together.
@@ -18,7 +19,7 @@ type call struct {
 	blamed   bool      // the pace remembers failures that a success ends
 	sentAt   time.Time // by the store's clock
 	errands  []*errand
-	idle     []*errand // nothing was to be done for them any more
+	idle     []*errand // nothing was to be done for them any more, or nothing is sent
 }
 
 // record writes the outcomes of a call in one transaction, with what they say
@@ -57,14 +58,12 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 			}
 			// Claims and ClaimedAt together name one claim.
 			lost := !row.ClaimedAt.Equal(n.row.ClaimedAt) || row.Claims != n.row.Claims
+			var before map[string]status.Device
+			if e.o.Events {
+				before = t.everyDetails(&c.tenant, tx.Now(), k)
+			}
 			if i < len(c.errands) {
-				if e.o.Events {
-					before := t.everyDetails(&c.tenant, tx.Now(), k)
-					t.settle(n, tx.Now(), &e.o, lost)
-					events = append(events, t.news(c.tenantID, before, &c.tenant, tx.Now(), k)...)
-				} else {
-					t.settle(n, tx.Now(), &e.o, lost)
-				}
+				t.settle(n, tx.Now(), &e.o, lost)
 			}
 			if !lost {
 				if n.row.Claims > 1 && (i >= len(c.errands) || n.act == actCheck || n.act == actDelete) {
@@ -75,6 +74,9 @@ func (e *Engine) record(ctx context.Context, c *call) error {
 				if i < len(c.errands) && n.fault() == nil {
 					row.Queue = "" // it had its turn: what it has to do next waits behind what waited for this
 				}
+			}
+			if e.o.Events {
+				events = append(events, t.news(c.tenantID, before, &c.tenant, tx.Now(), k)...)
 			}
 			if !t.plan(row, tx.Now(), k) {
 				if err := tx.Delete(row.Key); err != nil {

@@ -43,6 +43,9 @@ func (t *target) plan(row *Row, now time.Time, k *rules) bool {
 	shown := d
 	if len(t.Closing) > 0 {
 		shown = t.own(now, k)
+		if r, _ := t.owner(); shown.blank == status.BlankHeld {
+			p, row.Since = phaseHeld, r.Since // what is closed meanwhile is an earlier user's
+		}
 	}
 	row.Label = t.label(shown, p)
 	row.Data = encodeJSON(t)
@@ -89,6 +92,9 @@ func (t *target) unsent(d decision) bool {
 // told reports whether Microsoft accepted a standing of whose standing counts
 // now: nobody has closed the id, or another user's pair, since.
 func (t *target) told() bool { return t.Accepted != nil && !t.Accepted.closing() && !t.otherPair() }
+
+// known reports whether Azure holds what was told, and surely nothing else.
+func (t *target) known() bool { return t.told() && !t.uncertain(t.Accepted.State) }
 
 // ownerClosed reports whether the closing of the id has done what its owner's
 // removal asks for.
@@ -173,13 +179,13 @@ func parseLabel(label string) (state status.ReportState, held compliance.State, 
 // reportState answers where the report of the newest standing stands.
 func (t *target) reportState(d decision) status.ReportState {
 	switch {
-	case d.blank == status.BlankNotEvaluated && !t.told():
+	case d.blank == status.BlankNotEvaluated && !t.known():
 		return status.InProgress
 	case d.state == compliance.StateUnspecified && t.Accepted == nil:
 		return status.ReportStateUnspecified
 	case d.blank == status.BlankNothingToRemove:
 		return status.ReportStateUnspecified
-	case d.blank == status.BlankNoResult:
+	case d.blank == status.BlankNoResult, d.blank == status.BlankHeld:
 		return status.InProgress
 	case d.blank == status.BlankClientError, d.blank == status.BlankNoID, d.blank == status.BlankWaitsForSignIn:
 		return status.Failed
