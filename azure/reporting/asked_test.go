@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,4 +118,25 @@ func TestSyncThatWasRefusedDoesNotPassTheGuardLater(t *testing.T) {
 			t.Errorf("nobody approved it: sent %q", got)
 		}
 	})
+}
+
+// A tenant that is parked tries at once when it is synced, whatever the letter
+// case of its id.
+func TestSyncOfAParkedTenant(t *testing.T) {
+	for _, id := range []string{tenantID, strings.ToUpper(tenantID)} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newTrial(t, nil)
+			defer h.run()()
+			h.azure.refuse(azure.Error{Kind: azure.ErrUnauthorized, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent})
+			h.see(pc(nil))
+			time.Sleep(5 * time.Hour)
+			h.azure.play(nil)
+			_, err := h.engine.SyncNow(t.Context(), reporting.Filter{TenantID: id})
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+			if got := h.azure.state(deviceID); got != compliant {
+				t.Errorf("%s: Azure holds %v a minute after the sync; next try %v from now", id, got, time.Until(h.tenant().NextTry))
+			}
+		})
+	}
 }

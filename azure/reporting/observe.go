@@ -28,7 +28,7 @@ const seenEvery = time.Hour
 // hourly, so that a late one that says non-compliant may pass for newer than
 // one of the same hour that was not written.
 func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Observed, error) {
-	tenants := map[string]*tenantDocument{}
+	tenants, read := map[string]*tenantDocument{}, time.Now()
 	for i := range observations {
 		id := guid.Canonical(observations[i].TenantID)
 		if _, ok := tenants[id]; ok || !guid.Valid(id) {
@@ -47,6 +47,11 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 	var s sighting
 	err := e.update(ctx, func(tx Tx) error {
 		result = Observed{} // fn may run again
+		if time.Since(read) > e.o.Poll/2 {
+			if err := readTenants(tx, tenants); err != nil {
+				return err
+			}
+		}
 		s = sighting{e: e, tx: tx, now: tx.Now(), tenants: tenants}
 		return s.all(observations, &result)
 	})
@@ -59,6 +64,29 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 		e.wake(false, slices.Sorted(maps.Keys(tenants))...)
 	}
 	return result, nil
+}
+
+// readTenants reads tenants within a transaction: one that was held up may find
+// that they are off-boarded. OffBoard waits for those that were not held up.
+func readTenants(tx Tx, tenants map[string]*tenantDocument) error {
+	ids := slices.Sorted(maps.Keys(tenants))
+	keys := make([]Key, len(ids))
+	for i, id := range ids {
+		keys[i] = Key{Kind: kindTenant, Tenant: id}
+	}
+	rows, err := tx.Get(keys...)
+	if err != nil {
+		return err
+	}
+	for i, id := range ids {
+		if tenants[id] = nil; rows[i].Version != 0 {
+			tenants[id] = &tenantDocument{}
+			if err := decodeJSON(rows[i], tenants[id]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sighting is one transaction of Observe.

@@ -73,7 +73,12 @@ func (e *Engine) serve(ctx context.Context, name string, many, lane int, oldest 
 		c.granted -= unused
 		e.refund(ctx, tenantID, quota, unused)
 	}
-	return served{more: len(rows) == limit}, e.deliver(ctx, c, rows, began)
+	sends := true
+	if time.Since(began) > e.o.Poll/2 {
+		t, known, err := e.tenant(ctx, tenantID)
+		sends = err == nil && known && t.sends()
+	}
+	return served{more: len(rows) == limit && sends}, e.deliver(ctx, c, rows, began, sends)
 }
 
 // fewAtOnce is how much a queue is asked for first: what is asked for takes
@@ -88,8 +93,8 @@ const mostAtOnce = 200
 // deliver sends rows that are served since began, and records their outcomes,
 // also when ctx has ended meanwhile: what was sent must not be forgotten. A
 // process that was stopped in between sends nothing under a lease that has
-// ended.
-func (e *Engine) deliver(ctx context.Context, c *call, rows []Row, began time.Time) error {
+// ended. Where sends is false, the rows are given back.
+func (e *Engine) deliver(ctx context.Context, c *call, rows []Row, began time.Time, sends bool) error {
 	c.sentAt = rows[0].ClaimedAt
 	k, parked := e.rules(), c.tenant.channel(c.letter).Parked != nil
 	for _, row := range rows {
@@ -100,7 +105,7 @@ func (e *Engine) deliver(ctx context.Context, c *call, rows []Row, began time.Ti
 			continue
 		}
 		n.parked = parked
-		if due {
+		if due && sends {
 			c.errands = append(c.errands, n)
 		} else {
 			c.idle = append(c.idle, n)

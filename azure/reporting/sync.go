@@ -31,7 +31,7 @@ func (e *Engine) SyncNow(ctx context.Context, f Filter) (int, error) {
 		return true, nil
 	})
 	if err == nil && f.TenantID != "" {
-		err = e.probeNow(ctx, f.TenantID)
+		err = e.probeNow(ctx, guid.Canonical(f.TenantID))
 	}
 	e.wake(false)
 	if err != nil {

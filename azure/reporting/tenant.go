@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/internal/enum"
@@ -163,8 +164,8 @@ func (e *Engine) SetMode(ctx context.Context, account, tenantID string, m Mode) 
 
 func (e *Engine) updateTenant(ctx context.Context, account, tenantID string, change func(tx Tx, t *tenantDocument, known bool) error) error {
 	switch {
-	case account == "" || len(account) > mostAccount || containsControl(account):
-		return fmt.Errorf("reporting: account %.60q is empty, too long or holds control characters", account)
+	case account == "" || len(account) > mostAccount || containsControl(account) || !utf8.ValidString(account):
+		return fmt.Errorf("reporting: account %.60q is empty, too long, holds control characters or is not UTF-8", account)
 	case !guid.Valid(tenantID):
 		return fmt.Errorf("reporting: tenant %.40q is not a GUID", tenantID)
 	}
