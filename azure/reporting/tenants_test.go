@@ -278,3 +278,18 @@ func TestObserved(t *testing.T) {
 		}
 	})
 }
+
+// An account that cannot be kept as it is is refused: its owner could not change
+// the tenant any more.
+func TestUnusableAccounts(t *testing.T) {
+	h := newTrial(t, nil)
+	for _, name := range []string{"", strings.Repeat("a", 10_000), "a\x00b", "a\nb", "acme\xff"} {
+		if err := h.engine.RegisterTenant(t.Context(), name, tenantID2); err == nil || !strings.Contains(err.Error(), "account") {
+			t.Errorf("%.20q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"acme", "Müller & Söhne"} {
+		require.NoError(t, h.engine.RegisterTenant(t.Context(), name, tenantID2))
+		require.NoError(t, h.engine.OffBoard(t.Context(), name, tenantID2, nil))
+	}
+}
