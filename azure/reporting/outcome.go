@@ -46,19 +46,21 @@ func (n *errand) fault() *azure.Error {
 // mend replaces an answer that is not as a reporter's has to be by an error that
 // says so: its fields are kept, and a value that has no text cannot be.
 func (n *errand) mend() {
+	var fault error
 	e, ok := errors.AsType[*azure.Error](n.err)
 	switch {
 	case ok && (e == nil || !hasText(e)):
-		n.receipt, n.err = azure.Receipt{}, foreign("the reporter answered an error with a value that nobody knows")
+		fault = foreign("the reporter answered an error with a value that nobody knows")
 	case !hasText(n.receipt):
-		n.receipt, n.err = azure.Receipt{}, foreign("the reporter answered a receipt with a value that nobody knows")
-	case n.err == nil && n.act != actCheck && n.receipt.State == status.Failed:
-		failure := n.receipt.Failure
-		if failure == nil {
-			failure = foreign("the reporter answered a failure without a reason")
-		}
-		n.receipt, n.err = azure.Receipt{}, failure
+		fault = foreign("the reporter answered a receipt with a value that nobody knows")
+	case n.err != nil || n.act == actCheck || n.receipt.State != status.Failed:
+		return
+	case n.receipt.Failure != nil:
+		fault = n.receipt.Failure
+	default:
+		fault = foreign("the reporter answered a failure without a reason")
 	}
+	n.receipt, n.err = azure.Receipt{Attempts: n.receipt.Attempts}, fault
 }
 
 // hasText reports whether what a reporter answered can be kept.
