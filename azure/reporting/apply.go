@@ -133,6 +133,10 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	to.settleClaims(&next, &before)
 	to.anotherUser(user, told && !moved, now)
+	to.closeFormer(now)
+	if from != nil {
+		from.closeFormer(now)
+	}
 	if changed {
 		owner, _ := to.owner()
 		claimed := next.live() && owner != nil && owner.live()
@@ -253,6 +257,22 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 		closed(a.UserID)
 	}
 	closed(t.Former)
+	t.Former = ""
+}
+
+// closeFormer has the pair of a former user closed where nobody has the device
+// any more whose user may be the same.
+func (t *target) closeFormer(now time.Time) {
+	if owner, _ := t.owner(); t.Former == "" || owner != nil && owner.live() {
+		return
+	}
+	c := closing{Platform: t.platform(), UserID: t.Former, Since: now}
+	if a := t.Accepted; a != nil {
+		c.Platform = a.Platform
+	}
+	if (t.Close == nil || t.Close.UserID != c.UserID) && t.closing(&c) == nil {
+		t.Closing = append(t.Closing, c)
+	}
 	t.Former = ""
 }
 

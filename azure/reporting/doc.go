@@ -92,9 +92,9 @@
 // device can come back. Among records that claim one Azure id the newest
 // enrolment counts; where that does not tell, the stricter standing is sent,
 // nothing is deleted, and both show the conflict. Give UserID for phones and
-// Macs: of who follows an earlier user and is known by the sign-in name alone
-// nobody can tell whether it is another, and what Azure holds of the earlier
-// one's is closed when UserID is observed.
+// Macs: a sign-in name alone does not tell whether its user is another than the
+// one before, whose pair with the device then stays until UserID is observed or
+// the device is removed.
 //
 // # Times
 //

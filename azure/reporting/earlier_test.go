@@ -358,27 +358,3 @@ func TestClaimOfAnEarlierEnrolmentThatWasUnderWay(t *testing.T) {
 		}
 	})
 }
-
-// A phone's new enrolment names its user by the sign-in name alone at first: the
-// pair of who had it before is closed.
-func TestEarlierUserBeforeTheNextIsKnown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newTrial(t, nil)
-		defer h.run()()
-		began := time.Now().Add(-time.Hour)
-		h.see(phone(func(o *reporting.Observation) { o.EnrolledAt = began }))
-		time.Sleep(time.Hour)
-		next := func(user string) reporting.Observation {
-			return phone(func(o *reporting.Observation) {
-				o.DeviceID, o.EnrolledAt, o.UserID, o.UserPrincipalName = "phone-2", began.Add(time.Minute), user, "bob@example.com"
-			})
-		}
-		h.see(next(""))
-		time.Sleep(time.Hour)
-		h.see(next(userB))
-		time.Sleep(time.Hour)
-		if got := h.pairs(deviceID); got["A"] == "compliant" {
-			t.Errorf("pairs at Microsoft: %v", got)
-		}
-	})
-}

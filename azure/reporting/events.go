@@ -73,6 +73,8 @@ func (e *Engine) Events(ctx context.Context, handle func(context.Context, []Even
 
 // everyDetails answers the details of each record, by the host's id.
 func (t *target) everyDetails(tenant *tenantDocument, now time.Time, k *rules) map[string]status.Device {
+	defer func(was bool) { t.calling = was }(t.calling)
+	t.calling = false
 	all := make(map[string]status.Device, len(t.Records))
 	for i := range t.Records {
 		all[t.Records[i].Host] = t.details(&t.Records[i], tenant, now, k)
@@ -83,6 +85,8 @@ func (t *target) everyDetails(tenant *tenantDocument, now time.Time, k *rules) m
 // news answers rows of events of the records whose details are not those of
 // before, and numbers them.
 func (t *target) news(tenantID string, before map[string]status.Device, tenant *tenantDocument, now time.Time, k *rules) []Row {
+	defer func(was bool) { t.calling = was }(t.calling)
+	t.calling = false
 	var rows []Row
 	for i := range t.Records {
 		r := &t.Records[i]

@@ -292,3 +292,49 @@ func TestEventAfterSignOutDuringACall(t *testing.T) {
 		}
 	})
 }
+
+// While a user is signed out, each try to close an earlier user's pair is an event
+// where it changes what is shown, and none where it does not.
+func TestEventsOfClosingsThatFail(t *testing.T) {
+	for name, err := range map[string]error{
+		"refused":   &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused, StatusCode: 404},
+		"no answer": new(noAnswer),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTrial(t, &reporting.Options{Events: true})
+				defer h.run()()
+				h.see(phone(nil))
+				time.Sleep(time.Hour)
+				refuse := true
+				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
+					switch {
+					case r.UserID != userA:
+						return h.azure.accept(r)
+					case refuse:
+						return azure.Receipt{}, &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused, StatusCode: 404}
+					}
+					return azure.Receipt{}, err
+				})
+				h.see(phone(ofUser(userB)))
+				time.Sleep(time.Minute)
+				h.see(phone(func(o *reporting.Observation) { o.UserID, o.ClientCode = userB, status.CodeAccountLoggedOut }))
+				time.Sleep(time.Second)
+				refuse = false
+				var shown status.Device
+				for range 10 {
+					time.Sleep(20 * time.Minute)
+					for _, e := range fetched(t, h.engine) {
+						if e.Device == shown {
+							t.Errorf("event %d changes nothing", e.Sequence)
+						}
+						shown = e.Device
+					}
+					if got := h.device("phone-1").Device; got != shown {
+						t.Errorf("the last event says %s, the device %s", line(shown), line(got))
+					}
+				}
+			})
+		})
+	}
+}

@@ -91,12 +91,13 @@ type turns struct {
 	Removed      time.Time `json:"removed,omitzero"`
 }
 
-// turn notes a turn and reports whether it is the first one that way within
-// the window: a device that flaps is one device.
+// turn notes a turn and reports whether it is to be counted: not while a slot is
+// kept that an earlier one that way is in, since a device that flaps is one
+// device.
 func (t *turns) turn(s compliance.State, now time.Time) bool {
 	at := t.last(s)
-	since := now.Sub(*at)
-	if !at.IsZero() && since >= 0 && since < guardWindow {
+	since := now.Sub(at.Truncate(guardSlot))
+	if !at.IsZero() && !at.After(now) && since < guardWindow+guardSlot {
 		return false
 	}
 	*at = now
@@ -172,7 +173,7 @@ func (s *sighting) guardTenant(tenant string, g *guard) {
 		for _, t := range s.turned {
 			if t.tenant == tenant && t.to == state {
 				any = true
-				if t.counts || s.again(t, g.Anew) {
+				if t.counts || s.countsAnew(t, g.Anew) {
 					n++
 				}
 			}
@@ -197,9 +198,9 @@ func (s *sighting) guardTenant(tenant string, g *guard) {
 	}
 }
 
-// again notes a turn anew that was counted before the guard was told to forget
-// what it had counted, and reports whether it is such a one.
-func (s *sighting) again(t turned, anew time.Time) bool {
+// countsAnew notes a turn anew that was counted before the guard was told to
+// forget what it had counted, and reports whether it is such a one.
+func (s *sighting) countsAnew(t turned, anew time.Time) bool {
 	r := s.targets.byKey[t.target].find(t.host)
 	if r == nil {
 		return false // it turned, and is gone from here

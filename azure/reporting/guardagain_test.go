@@ -82,3 +82,18 @@ func TestGuardWindowIsAnHour(t *testing.T) {
 		}
 	})
 }
+
+// A device that flaps is one device for as long as its first turn counts.
+func TestGuardCountsWhatFlapsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, fleet := imported(t, 100, &reporting.Options{GuardHolds: []compliance.State{nonCompliant}})
+		defer h.run()()
+		time.Sleep(time.Until(time.Now().Truncate(5 * time.Minute).Add(5*time.Minute + 10*time.Second)))
+		h.turn(fleet[:11], nonCompliant, 11, 30*time.Minute)
+		h.turn(fleet[:11], compliant, 11, 31*time.Minute)
+		h.turn(fleet[:11], nonCompliant, 11, time.Minute)
+		if v := h.tenant(); len(v.Alarms) != 0 || v.Held != 0 {
+			t.Errorf("11 devices turned: %d held, alarms %v", v.Held, v.Alarms)
+		}
+	})
+}

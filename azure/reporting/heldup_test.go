@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mdmkit/devicestatus/azure"
 	"github.com/mdmkit/devicestatus/azure/reporting"
 )
 
@@ -48,6 +49,31 @@ func TestSetModeDuringASlowClaim(t *testing.T) {
 		time.Sleep(time.Hour)
 		for _, c := range h.azure.all() {
 			t.Errorf("%s after the tenant was switched off", fmt.Sprint(c.report.State, " was sent ", c.at.Sub(off)))
+		}
+	})
+}
+
+// A parked tenant's try finds, after a stall, that the tenant is paused: it gives
+// the right to try back.
+func TestTryOfATenantThatIsPaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTrial(t, nil)
+		slow := &slowClaims{Store: h.store}
+		other := engineOn(t, slow, h.azure, nil)
+		defer run(t, other)()
+		h.azure.refuse(azure.Error{Kind: azure.ErrUnauthorized, Scope: azure.ScopeTenant, Outcome: azure.OutcomeNotSent})
+		h.see(pc(nil))
+		time.Sleep(10 * time.Second)
+		h.azure.play(nil)
+		slow.wait.Store(int64(20 * time.Second))
+		time.Sleep(time.Until(h.tenant().NextTry) + 10*time.Second)
+		require.NoError(t, h.engine.SetMode(t.Context(), account, tenantID, reporting.ModePaused))
+		time.Sleep(15 * time.Second)
+		slow.wait.Store(0)
+		require.NoError(t, other.SetMode(t.Context(), account, tenantID, reporting.ModeOn))
+		time.Sleep(40 * time.Second)
+		if got := h.azure.state(deviceID); got != compliant {
+			t.Errorf("40 s after it was switched on: %v, next try in %v", got, time.Until(h.tenant().NextTry))
 		}
 	})
 }

@@ -47,7 +47,7 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 	var s sighting
 	err := e.update(ctx, func(tx Tx) error {
 		result = Observed{} // fn may run again
-		if time.Since(read) > e.o.Poll/2 {
+		if e.heldUp(read) {
 			if err := readTenants(tx, tenants); err != nil {
 				return err
 			}
@@ -65,6 +65,10 @@ func (e *Engine) Observe(ctx context.Context, observations ...Observation) (Obse
 	}
 	return result, nil
 }
+
+// heldUp reports whether so much time has passed since a tenant was read that
+// it may be switched off, or off-boarded: OffBoard waits for Options.Poll.
+func (e *Engine) heldUp(since time.Time) bool { return time.Since(since) > e.o.Poll/2 }
 
 // readTenants reads tenants within a transaction: one that was held up may find
 // that they are off-boarded. OffBoard waits for those that were not held up.

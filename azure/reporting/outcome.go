@@ -44,7 +44,8 @@ func (n *errand) fault() *azure.Error {
 }
 
 // mend replaces an answer that is not as a reporter's has to be by an error that
-// says so: its fields are kept, and a value that has no text cannot be.
+// says so: what is kept is kept as text, and a value that has none would make
+// the row unwritable.
 func (n *errand) mend() {
 	var fault error
 	e, ok := errors.AsType[*azure.Error](n.err)
@@ -88,6 +89,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.deleted(n, failed, now)
 		return
 	}
+	defer t.closeFormer(now)
 	later(&t.Floor, n.updated)
 	accepted := failed == nil || !n.receipt.AcceptedAt.IsZero()
 
@@ -108,6 +110,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 	case accepted && n.act == actClose && user != "" && user != n.closing.UserID:
 		// It says nothing of the pair of who has the device now.
 		t.Unsure = slices.DeleteFunc(unsure, func(a attempt) bool { return a.UserID == n.closing.UserID })
+	case accepted && n.act == actReport && user != "" && n.owner.Platform != azure.PlatformWindows && n.report.UserID != "" && n.report.UserID != user:
+		// It says nothing of the pair of who came back meanwhile.
+		t.Unsure = slices.DeleteFunc(slices.Clone(unsure), func(a attempt) bool { return a.UserID != user })
 	case accepted:
 		t.Unsure = nil
 	case failed.Outcome == azure.OutcomeUnknown:
@@ -131,6 +136,9 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.failed(failed, now, false)
 		t.overtake(n, now)
 		t.answered(n, now)
+		if n.act == actReport && n.report.State == compliance.StateRemoved && t.Failure != nil && t.Failure.Absent > 5 {
+			t.Unsure = slices.DeleteFunc(t.Unsure, func(a attempt) bool { return a.UserID != "" && a.UserID == n.report.UserID })
+		}
 	case n.act == actClose:
 		c := t.closing(n.closing)
 		switch {
@@ -152,7 +160,11 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 			t.Again, t.Linger = true, now
 		}
 	default:
+		before := t.Accepted
 		t.accept(n, unsure, now, o)
+		if user := t.user(); user != "" && n.report.UserID != "" && n.report.UserID != user && before != nil && before.UserID == user && !before.closing() {
+			t.Unsure = noted(t.Unsure, attempt{State: compliance.StateUnspecified, At: now, UserID: user}) // who came back meanwhile
+		}
 		r, _ := t.owner()
 		if n.target.Sync != askedNot || r == nil || r.State == n.report.State {
 			t.Sync = askedNot // else it is for a standing that came to be meanwhile

@@ -19,7 +19,7 @@ const (
 
 // plan writes into row what the store has to know of t: when it is due for
 // what, and by what it is counted. A target of which nothing is left to know,
-// and of which no call tells more, has no row: then it answers false.
+// and no call is without outcome, has no row: then it answers false.
 func (t *target) plan(row *Row, now time.Time, k *rules) bool {
 	if len(t.Records) == 0 && t.Accepted == nil && t.Floor.IsZero() && t.Close == nil && row.Claims == 0 {
 		return false

@@ -121,7 +121,7 @@ func (t *target) mayBeCompliant(calling bool) bool {
 	return calling || t.uncertain(compliance.StateRemoved) || holds(t.Accepted) || holds(t.Before) ||
 		t.Message != nil && slices.ContainsFunc(t.Message.Unsure, func(a attempt) bool { return may(a.State) }) ||
 		slices.ContainsFunc(t.Doubts, func(d doubt) bool { return may(d.State) }) ||
-		t.Close != nil || len(t.Closing) > 0
+		t.Close != nil || len(t.Closing) > 0 || t.Former != ""
 }
 
 // Resync is for after the host's database was restored from a backup: what is

@@ -74,11 +74,15 @@ func (e *Engine) serve(ctx context.Context, name string, many, lane int, oldest 
 		e.refund(ctx, tenantID, quota, unused)
 	}
 	sends := true
-	if time.Since(began) > e.o.Poll/2 {
+	if e.heldUp(began) {
 		t, known, err := e.tenant(ctx, tenantID)
 		sends = err == nil && known && t.sends()
 	}
-	return served{more: len(rows) == limit && sends}, e.deliver(ctx, c, rows, began, sends)
+	err = e.deliver(ctx, c, rows, began, sends)
+	if probing && len(c.errands) == 0 {
+		e.unprobe(ctx, tenantID, letter)
+	}
+	return served{more: len(rows) == limit && sends}, err
 }
 
 // fewAtOnce is how much a queue is asked for first: what is asked for takes

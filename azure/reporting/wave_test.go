@@ -88,7 +88,7 @@ func TestTurns(t *testing.T) {
 		want  bool
 	}{
 		{0, nonCompliant, true}, {time.Minute, compliant, true}, {time.Minute, nonCompliant, false}, {time.Minute, compliant, false},
-		{time.Minute, removed, true}, {57 * time.Minute, nonCompliant, true}, {time.Minute, removed, false},
+		{time.Minute, removed, true}, {57 * time.Minute, nonCompliant, false}, {5 * time.Minute, nonCompliant, true}, {time.Minute, compliant, true},
 		{-48 * time.Hour, removed, true}, // the clock was set back
 	} {
 		now = now.Add(step.after)
