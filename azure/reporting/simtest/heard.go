@@ -28,8 +28,11 @@ func (x *watch) stored(p *process, rows []reporting.Row) {
 			h.heard = nil
 		}
 	}
-	for l := range x.heard[p] {
-		if slices.ContainsFunc(rows, func(r reporting.Row) bool { return r.Kind == tenantRow && r.Tenant == l.tenant }) {
+	for l, refs := range x.heard[p] {
+		tenant := slices.ContainsFunc(rows, func(r reporting.Row) bool { return r.Kind == tenantRow && r.Tenant == l.tenant })
+		// Not the tenant's other channel alone, or its right to try.
+		device := slices.ContainsFunc(rows, func(r reporting.Row) bool { return slices.Contains(refs, ref{r.Tenant, r.ID}) })
+		if tenant && device {
 			if x.parked[l] == nil {
 				x.parked[l] = &parkedTenant{since: time.Now()}
 			}

@@ -21,7 +21,7 @@ type watch struct {
 	gates   map[lane]gate // what Microsoft asked for, and was taken note of
 	pending map[*process][]pendingGate
 	parked  map[lane]*parkedTenant
-	heard   map[*process]map[lane]bool // that there is no token, and has not written it yet
+	heard   map[*process]map[lane][]ref // that there is no token, and has not written it yet
 }
 
 // history is what the engine knows of what was sent for one Azure id.
@@ -65,7 +65,7 @@ type parkedTenant struct {
 func newWatch(w *world) *watch {
 	return &watch{
 		w: w, flying: map[ref]*call{}, updated: map[ref]time.Time{}, sent: map[ref]*history{}, pace: map[lane][]taken{},
-		gates: map[lane]gate{}, pending: map[*process][]pendingGate{}, parked: map[lane]*parkedTenant{}, heard: map[*process]map[lane]bool{},
+		gates: map[lane]gate{}, pending: map[*process][]pendingGate{}, parked: map[lane]*parkedTenant{}, heard: map[*process]map[lane][]ref{},
 	}
 }
 
@@ -307,9 +307,9 @@ func (x *watch) ended(c *call, gone bool) {
 		case gone:
 		case e != nil && e.Kind == azure.ErrUnauthorized:
 			if x.heard[c.p] == nil {
-				x.heard[c.p] = map[lane]bool{}
+				x.heard[c.p] = map[lane][]ref{}
 			}
-			x.heard[c.p][c.lane] = true
+			x.heard[c.p][c.lane] = append(x.heard[c.p][c.lane], k)
 		case e == nil:
 			delete(x.parked, c.lane)
 		}
