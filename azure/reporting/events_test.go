@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -306,12 +307,12 @@ func TestEventsOfClosingsThatFail(t *testing.T) {
 				defer h.run()()
 				h.see(phone(nil))
 				time.Sleep(time.Hour)
-				refuse := true
+				var later atomic.Bool
 				h.azure.play(func(_ context.Context, r azure.Report) (azure.Receipt, error) {
 					switch {
 					case r.UserID != userA:
 						return h.azure.accept(r)
-					case refuse:
+					case !later.Load():
 						return azure.Receipt{}, &azure.Error{Kind: azure.ErrUserNotFound, Scope: azure.ScopeDevice, Outcome: azure.OutcomeRefused, StatusCode: 404}
 					}
 					return azure.Receipt{}, err
@@ -320,7 +321,7 @@ func TestEventsOfClosingsThatFail(t *testing.T) {
 				time.Sleep(time.Minute)
 				h.see(phone(func(o *reporting.Observation) { o.UserID, o.ClientCode = userB, status.CodeAccountLoggedOut }))
 				time.Sleep(time.Second)
-				refuse = false
+				later.Store(true)
 				var shown status.Device
 				for range 10 {
 					time.Sleep(20 * time.Minute)
