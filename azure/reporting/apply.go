@@ -133,10 +133,6 @@ func apply(o *Observation, now time.Time, from, to *target, told bool) (c change
 	}
 	to.settleClaims(&next, &before)
 	to.anotherUser(user, told && !moved, now)
-	to.closeFormer(now)
-	if from != nil {
-		from.closeFormer(now)
-	}
 	if changed {
 		owner, _ := to.owner()
 		claimed := next.live() && owner != nil && owner.live()
@@ -241,13 +237,13 @@ func (t *target) anotherUser(before string, told bool, now time.Time) {
 		}
 		if a := t.Accepted; a == nil || a.closing() || a.UserID != user {
 			// Azure holds of it what it did before it was to be closed.
-			t.Unsure = noted(t.Unsure, attempt{State: compliance.StateUnspecified, At: now, UserID: user})
+			t.unsureOf(user, now)
 		}
 		return true
 	})
 	closed := func(id string) {
-		if id != "" && id != user && (t.Close == nil || t.Close.UserID != id) && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == id }) {
-			t.Closing = append(t.Closing, closing{Platform: t.platform(), UserID: id, Since: now})
+		if id != user {
+			t.closePair(id, t.platform(), now)
 		}
 	}
 	if told || t.calling || t.Accepted != nil || !t.Floor.IsZero() {
@@ -266,14 +262,20 @@ func (t *target) closeFormer(now time.Time) {
 	if owner, _ := t.owner(); t.Former == "" || owner != nil && owner.live() {
 		return
 	}
-	c := closing{Platform: t.platform(), UserID: t.Former, Since: now}
+	platform := t.platform()
 	if a := t.Accepted; a != nil {
-		c.Platform = a.Platform
+		platform = a.Platform
 	}
-	if (t.Close == nil || t.Close.UserID != c.UserID) && t.closing(&c) == nil {
-		t.Closing = append(t.Closing, c)
-	}
+	t.closePair(t.Former, platform, now)
 	t.Former = ""
+}
+
+// closePair has the pair of a user closed, unless none is named or it is being
+// closed.
+func (t *target) closePair(user string, platform azure.Platform, now time.Time) {
+	if user != "" && (t.Close == nil || t.Close.UserID != user) && !slices.ContainsFunc(t.Closing, func(c closing) bool { return c.UserID == user }) {
+		t.Closing = append(t.Closing, closing{Platform: platform, UserID: user, Since: now})
+	}
 }
 
 // settleClaims ends the claim of a record that was removed while another owns

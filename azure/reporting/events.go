@@ -73,24 +73,28 @@ func (e *Engine) Events(ctx context.Context, handle func(context.Context, []Even
 
 // everyDetails answers the details of each record, by the host's id.
 func (t *target) everyDetails(tenant *tenantDocument, now time.Time, k *rules) map[string]status.Device {
-	defer func(was bool) { t.calling = was }(t.calling)
-	t.calling = false
 	all := make(map[string]status.Device, len(t.Records))
 	for i := range t.Records {
-		all[t.Records[i].Host] = t.details(&t.Records[i], tenant, now, k)
+		all[t.Records[i].Host] = t.settled(&t.Records[i], tenant, now, k)
 	}
 	return all
+}
+
+// settled answers details as if no call were under way: that one is claimed is no
+// event, and so neither is that it ended.
+func (t *target) settled(r *record, tenant *tenantDocument, now time.Time, k *rules) status.Device {
+	defer func(was bool) { t.calling = was }(t.calling)
+	t.calling = false
+	return t.details(r, tenant, now, k)
 }
 
 // news answers rows of events of the records whose details are not those of
 // before, and numbers them.
 func (t *target) news(tenantID string, before map[string]status.Device, tenant *tenantDocument, now time.Time, k *rules) []Row {
-	defer func(was bool) { t.calling = was }(t.calling)
-	t.calling = false
 	var rows []Row
 	for i := range t.Records {
 		r := &t.Records[i]
-		after := t.details(r, tenant, now, k)
+		after := t.settled(r, tenant, now, k)
 		if was, there := before[r.Host]; there && was == after {
 			continue
 		}

@@ -21,8 +21,13 @@ func TestFormerUser(t *testing.T) {
 		})
 	}
 	for name, then := range map[string]func(h *trial){
-		"known":       func(h *trial) { h.see(next(userB, compliant)) },
-		"removed":     func(h *trial) { h.see(next("", removed)) },
+		"known":   func(h *trial) { h.see(next(userB, compliant)) },
+		"removed": func(h *trial) { h.see(next("", removed)) },
+		"forgotten": func(h *trial) {
+			for _, id := range []string{"phone-1", "phone-2"} {
+				require.NoError(h.t, h.engine.Forget(h.t.Context(), account, tenantID, id, true))
+			}
+		},
 		"off-boarded": func(h *trial) { require.NoError(h.t, h.engine.OffBoard(h.t.Context(), account, tenantID, nil)) },
 	} {
 		t.Run(name, func(t *testing.T) {

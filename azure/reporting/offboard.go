@@ -130,7 +130,6 @@ func (e *Engine) closeAll(ctx context.Context, tenantID string) (left, released 
 					r := t.Records[0]
 					t.leave(&r, t.AzureID != "", row.Claims > 0, tx.Now())
 				}
-				t.closeFormer(tx.Now())
 				t.DeleteAt, t.Held, t.Sync, t.Resync = time.Time{}, compliance.StateUnspecified, askedNot, resyncNot
 				closing[row.Key] = t.Close != nil || len(t.Closing) > 0 || row.Claims > 0
 				return true, nil

@@ -89,7 +89,6 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.deleted(n, failed, now)
 		return
 	}
-	defer t.closeFormer(now)
 	later(&t.Floor, n.updated)
 	accepted := failed == nil || !n.receipt.AcceptedAt.IsZero()
 
@@ -163,7 +162,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		before := t.Accepted
 		t.accept(n, unsure, now, o)
 		if user := t.user(); user != "" && n.report.UserID != "" && n.report.UserID != user && before != nil && before.UserID == user && !before.closing() {
-			t.Unsure = noted(t.Unsure, attempt{State: compliance.StateUnspecified, At: now, UserID: user}) // who came back meanwhile
+			t.unsureOf(user, now) // who came back meanwhile
 		}
 		r, _ := t.owner()
 		if n.target.Sync != askedNot || r == nil || r.State == n.report.State {
@@ -186,6 +185,11 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 // unsure notes that Azure may hold a standing, by an attempt at some time.
 func (t *target) unsure(s compliance.State, at time.Time) {
 	t.Unsure = noted(t.Unsure, attempt{State: s, At: at})
+}
+
+// unsureOf notes that Azure may hold whatever it held before of a user's pair.
+func (t *target) unsureOf(user string, at time.Time) {
+	t.Unsure = noted(t.Unsure, attempt{State: compliance.StateUnspecified, At: at, UserID: user})
 }
 
 // noted adds attempts to others, of which there is one for each standing and user.

@@ -21,6 +21,7 @@ const (
 // what, and by what it is counted. A target of which nothing is left to know,
 // and no call is without outcome, has no row: then it answers false.
 func (t *target) plan(row *Row, now time.Time, k *rules) bool {
+	t.closeFormer(now)
 	if len(t.Records) == 0 && t.Accepted == nil && t.Floor.IsZero() && t.Close == nil && row.Claims == 0 {
 		return false
 	}
