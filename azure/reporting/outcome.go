@@ -135,7 +135,7 @@ func (t *target) settle(n *errand, now time.Time, o *Options, lost bool) {
 		t.failed(failed, now, false)
 		t.overtake(n, now)
 		t.answered(n, now)
-		if n.act == actReport && n.report.State == compliance.StateRemoved && t.Failure != nil && t.Failure.Absent > 5 {
+		if n.act == actReport && n.report.State == compliance.StateRemoved && t.Failure != nil && t.Failure.Absent > mostAbsent {
 			t.Unsure = slices.DeleteFunc(t.Unsure, func(a attempt) bool { return a.UserID != "" && a.UserID == n.report.UserID })
 		}
 	case n.act == actClose:

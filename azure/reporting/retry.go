@@ -61,6 +61,10 @@ func final(e *azure.Error) bool {
 // longestRetry is the longest wait that is not Microsoft's.
 const longestRetry = 24 * time.Hour
 
+// mostAbsent is how often Azure may not know a device or its user before that is
+// no replication any more, and nothing is there to be closed.
+const mostAbsent = 5
+
 // absentRetry is when to look again for a device that Azure does not know: soon
 // after a registration it may be replication, after a day it is not.
 func absentRetry(tries int) time.Duration {

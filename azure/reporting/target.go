@@ -149,7 +149,7 @@ func (c *closing) failed(e *azure.Error, now time.Time, verdict bool) bool {
 	case absent(e):
 		c.Absent++
 		c.Retry = now.Add(absentRetry(c.Absent))
-		return c.Absent <= 5 // then it is no replication any more
+		return c.Absent <= mostAbsent
 	case final(e):
 		c.Refused++
 		c.Retry = now.Add(backOff(c.Refused, time.Minute, 24*time.Hour))
